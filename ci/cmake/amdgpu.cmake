@@ -1,0 +1,79 @@
+# Code objects for AMD GPUs: amdgpu/ARCH/NAME.co, one bare ELF for each kernels/NAME.hip and each
+# architecture, by the target `amdgpu`. Custom commands, because CMake's HIP language needs a ROCm
+# tree and makes no bare objects. Every architecture is probed here; one that cannot be built is
+# said so now, and again as an error when the target is built.
+set(HARNESS_AMDGPU_ARCHS gfx942 gfx950 CACHE STRING "AMD architectures to build kernels for")
+
+# ROCm's compiler brings the real headers; any other needs LLVM 21 or later, for gfx950.
+find_program(HARNESS_AMDGPU_CLANG
+    NAMES amdclang /opt/rocm/llvm/bin/amdclang /opt/rocm/lib/llvm/bin/clang hipcc clang-22 clang-21
+        ${CMAKE_SOURCE_DIR}/.amdgpu-clang/root/usr/lib/llvm-22/bin/clang
+    DOC "Compiler of AMD GPU kernels")
+
+if(HARNESS_AMDGPU_CLANG MATCHES "rocm|amdclang|hipcc")
+    # The shim stands behind ROCm's own hip_runtime.h; our other headers are found in it.
+    set(amdgpu_headers -idirafter ${CMAKE_SOURCE_DIR}/kernels/include)
+else()
+    set(amdgpu_headers -nogpuinc -nogpulib -I ${CMAKE_SOURCE_DIR}/kernels/include)
+endif()
+# Without the compilation's id and this tree's path, every build of a kernel has the same bytes.
+set(amdgpu_command ${HARNESS_AMDGPU_CLANG} -x hip --cuda-device-only --no-gpu-bundle-output
+    -O3 -ffp-contract=off -fuse-cuid=none -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+
+# Sets `result` to why `arch` cannot be built, or to nothing.
+function(harness_amdgpu_probe arch result)
+    if(NOT HARNESS_AMDGPU_CLANG)
+        set(${result} "no compiler for AMD GPUs; ci/get-amdgpu-clang .amdgpu-clang fetches one, \
+-DHARNESS_AMDGPU_CLANG=PATH names one" PARENT_SCOPE)
+        return()
+    endif()
+    set(source ${CMAKE_BINARY_DIR}/amdgpu/probe.hip)
+    file(WRITE ${source}
+        "__attribute__((global)) void probe(float *x) { x[__builtin_amdgcn_workitem_id_x()] = 1; }\n")
+    execute_process(
+        COMMAND ${amdgpu_command} -nogpuinc -nogpulib --offload-arch=${arch}
+            -o ${CMAKE_BINARY_DIR}/amdgpu/probe.co ${source}
+        RESULT_VARIABLE status OUTPUT_QUIET ERROR_VARIABLE why)
+    if(NOT status EQUAL 0)
+        string(REGEX REPLACE "\n.*" "" why "${why}")
+        set(${result} "${HARNESS_AMDGPU_CLANG} cannot build for it: ${why}" PARENT_SCOPE)
+    else()
+        set(${result} "" PARENT_SCOPE)
+    endif()
+endfunction()
+
+# Adds the code object of one kernel for one architecture to the list `objects`.
+function(harness_amdgpu_kernel kernel arch objects)
+    cmake_path(GET kernel STEM name)
+    set(object ${CMAKE_BINARY_DIR}/amdgpu/${arch}/${name}.co)
+    add_custom_command(OUTPUT ${object} DEPFILE ${object}.d VERBATIM
+        COMMAND ${amdgpu_command} ${amdgpu_headers} -I ${CMAKE_SOURCE_DIR} --offload-arch=${arch}
+            -Wall -Wextra -Werror
+            -Xclang -dependency-file -Xclang ${object}.d -Xclang -MT -Xclang ${object}
+            -o ${object} ${CMAKE_SOURCE_DIR}/${kernel}
+        DEPENDS ${CMAKE_SOURCE_DIR}/${kernel}
+        COMMENT "Compiling ${kernel} for ${arch}")
+    set(${objects} ${${objects}} ${object} PARENT_SCOPE)
+endfunction()
+
+add_custom_target(amdgpu)
+foreach(arch IN LISTS HARNESS_AMDGPU_ARCHS)
+    harness_amdgpu_probe(${arch} why)
+    set(objects)
+    if(why)
+        message(STATUS "Kernels for ${arch} cannot be built: ${why}")
+        add_custom_target(amdgpu-${arch} VERBATIM
+            COMMAND ${CMAKE_COMMAND} -E echo "Kernels for ${arch} cannot be built: ${why}"
+            COMMAND ${CMAKE_COMMAND} -E false)
+    else()
+        message(STATUS "Kernels for ${arch} are built by ${HARNESS_AMDGPU_CLANG}")
+        file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/amdgpu/${arch})
+        foreach(kernel IN LISTS kernel_sources)
+            if(kernel MATCHES "^kernels/")
+                harness_amdgpu_kernel(${kernel} ${arch} objects)
+            endif()
+        endforeach()
+        add_custom_target(amdgpu-${arch} DEPENDS ${objects})
+    endif()
+    add_dependencies(amdgpu amdgpu-${arch})
+endforeach()

@@ -1,0 +1,50 @@
+# Operators: which there are, which kernel file belongs to which, and how one becomes CPU code.
+
+# Compiles .hip files of `target` as C for the CPU device.
+function(harness_cpu_kernels target)
+    set_source_files_properties(${ARGN} PROPERTIES LANGUAGE C)
+    target_compile_options(${target} PRIVATE ${HARNESS_KERNEL_FLAGS})
+    target_link_libraries(${target} PRIVATE harness_flags)
+endfunction()
+
+# The operators are the kernels/NAME.c that have a NAME.hip.
+set(op_names)
+foreach(source IN LISTS op_sources)
+    cmake_path(GET source STEM name)
+    if("kernels/${name}.hip" IN_LIST kernel_sources)
+        list(APPEND op_names ${name})
+    endif()
+endforeach()
+
+# Sets `result` to the kernel files of operator `op`: NAME_part.hip is a part of the operator with
+# the longest name that NAME_part begins with.
+function(harness_op_kernels op result)
+    set(own)
+    foreach(kernel IN LISTS kernel_sources)
+        cmake_path(GET kernel STEM stem)
+        set(owner)
+        foreach(name IN LISTS op_names)
+            string(LENGTH "${name}" length)
+            string(LENGTH "${owner}" longest)
+            if("${stem}_" MATCHES "^${name}_" AND length GREATER longest)
+                set(owner ${name})
+            endif()
+        endforeach()
+        if(owner STREQUAL op AND kernel MATCHES "^kernels/")
+            list(APPEND own ${kernel})
+        endif()
+    endforeach()
+    set(${result} ${own} PARENT_SCOPE)
+endfunction()
+
+# op_list.c: every operator, in the order of their names.
+set(text "#include \"harness/op/op.h\"\n\n")
+foreach(name IN LISTS op_names)
+    string(APPEND text "extern const struct op op_${name};\n")
+endforeach()
+string(APPEND text "\nconst struct op *const op_list[] = {\n")
+foreach(name IN LISTS op_names)
+    string(APPEND text "    &op_${name},\n")
+endforeach()
+string(APPEND text "    NULL,\n};\n")
+file(CONFIGURE OUTPUT op_list.c CONTENT "${text}" @ONLY)

@@ -1,0 +1,30 @@
+# Unit tests: every X_test.c is a program, run by CTest in the source folder under the name of its
+# path (`ctest -R NAME`). X_test_kernels.hip beside it is linked in as CPU code.
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+
+file(GLOB test_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}
+    harness/*/*_test.c kernels/*_test.c refs/*_test.c)
+file(GLOB test_kernels CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}
+    harness/*/*_test_kernels.hip kernels/*_test_kernels.hip)
+
+foreach(source IN LISTS test_sources)
+    string(REGEX REPLACE "\\.c$" "" path ${source})
+    cmake_path(GET source STEM target)
+    if(TARGET ${target})
+        string(REPLACE "/" "_" target ${path})
+    endif()
+    add_executable(${target} ${source})
+    target_compile_options(${target} PRIVATE ${host_flags})
+    target_link_libraries(${target} PRIVATE harness_core PkgConfig::CMOCKA)
+    set_target_properties(${target} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/${path}.d)
+    if("${path}_kernels.hip" IN_LIST test_kernels)
+        add_library(${target}_kernels OBJECT ${path}_kernels.hip)
+        harness_cpu_kernels(${target}_kernels ${path}_kernels.hip)
+        target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_kernels>)
+    endif()
+    add_test(NAME ${path} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    # The fake stacks of this check do not survive a switch between fibers.
+    set_tests_properties(${path} PROPERTIES TIMEOUT 300
+        ENVIRONMENT "ASAN_OPTIONS=detect_stack_use_after_return=0")
+endforeach()
