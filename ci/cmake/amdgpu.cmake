@@ -42,8 +42,8 @@ function(harness_amdgpu_probe arch result)
     endif()
 endfunction()
 
-# Adds the code object of one kernel for one architecture to the list `objects`.
-function(harness_amdgpu_kernel kernel arch objects)
+# Adds the code object of one kernel for one architecture to `list`.
+function(harness_amdgpu_kernel kernel arch list)
     cmake_path(GET kernel STEM name)
     set(object ${CMAKE_BINARY_DIR}/amdgpu/${arch}/${name}.co)
     add_custom_command(OUTPUT ${object} DEPFILE ${object}.d VERBATIM
@@ -53,7 +53,7 @@ function(harness_amdgpu_kernel kernel arch objects)
             -o ${object} ${CMAKE_SOURCE_DIR}/${kernel}
         DEPENDS ${CMAKE_SOURCE_DIR}/${kernel}
         COMMENT "Compiling ${kernel} for ${arch}")
-    set(${objects} ${${objects}} ${object} PARENT_SCOPE)
+    set(${list} ${${list}} ${object} PARENT_SCOPE)
 endfunction()
 
 add_custom_target(amdgpu)

@@ -7,7 +7,14 @@ if(TARGET harness)
 endif()
 
 function(harness_add_mutant op id text kernels)
+    # A header and not -D, which no text with a parenthesis survives.
     string(REGEX REPLACE "([\\\"])" "\\\\\\1" text "${text}")
+    set(header ${CMAKE_BINARY_DIR}/mutants/${op}.${id}.h)
+    file(CONFIGURE OUTPUT ${header} @ONLY CONTENT [[
+#define MUTANT_OF   @op@
+#define MUTANT_ID   "@id@"
+#define MUTANT_TEXT "@text@"
+]])
     set(target mutant_${op}_${id})
     add_library(${target}_kernels OBJECT EXCLUDE_FROM_ALL ${kernels})
     harness_cpu_kernels(${target}_kernels ${kernels})
@@ -21,8 +28,7 @@ function(harness_add_mutant op id text kernels)
         target_compile_definitions(${part} PRIVATE MUTANT_${id})
         set_target_properties(${part} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     endforeach()
-    target_compile_definitions(${target} PRIVATE
-        "MUTANT_ID=\"${id}\"" MUTANT_OF=${op} "MUTANT_TEXT=\"${text}\"")
+    target_compile_options(${target} PRIVATE -include ${header})
     set_target_properties(${target} PROPERTIES PREFIX "" OUTPUT_NAME ${op}.${id}
         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/mutants)
     add_dependencies(mutants ${target})

@@ -17,7 +17,7 @@ foreach(source IN LISTS test_sources)
     target_compile_options(${target} PRIVATE ${host_flags})
     target_link_libraries(${target} PRIVATE harness_core PkgConfig::CMOCKA)
     set_target_properties(${target} PROPERTIES
-        RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/${path}.d)
+        RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     if("${path}_kernels.hip" IN_LIST test_kernels)
         add_library(${target}_kernels OBJECT ${path}_kernels.hip)
         harness_cpu_kernels(${target}_kernels ${path}_kernels.hip)
