@@ -1,0 +1,67 @@
+/*
+ * A case: an operator, a value for each of its parameters, and a seed. Together they fix every
+ * input bit, so a case reproduces alone, on any device.
+ *
+ * The canonical form is one line that names every parameter, in the operator's order:
+ *
+ *     group_quant rows=76 cols=1280 group=128 ... seed=0x1b
+ *
+ * Behind the parameters a line may hold
+ *     expect=refuse:REASON   the host guard must refuse the case, with this reason
+ *     in.TENSOR[FIRST]=V,V*N,...    literal input elements over the generated ones, from FIRST on
+ *     want.TENSOR[FIRST]=V,...      literal output elements, compared exactly
+ * ([FIRST] may be left out and is 0 then; V*N repeats V.)
+ * Numbers may be written in decimal or as 0x...; a parameter of named values takes a name.
+ */
+#ifndef HARNESS_CASE_KASE_H
+#define HARNESS_CASE_KASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "harness/base/error.h"
+
+enum {
+    OP_MAX_PARAMS = 32,
+    KASE_MAX_LINE = 65536, /* bytes of a canonical line, its end included */
+    KASE_REASON_SIZE = 48,
+};
+
+struct op;
+
+struct kase {
+    const struct op *op;
+    int64_t value[OP_MAX_PARAMS]; /* in the operator's order; a named value by its index */
+    uint64_t seed;
+    char refuse[KASE_REASON_SIZE]; /* the reason to be refused with; empty: must run and pass */
+    char *literals; /* owned: "in.x=1,2 want.y[3]=4" as written, one space between; or NULL */
+};
+
+/* The operator's defaults, seed 0. Needs no release until literals are set. */
+void kase_init(struct kase *, const struct op *);
+void kase_release(struct kase *);
+bool kase_copy(struct kase *to, const struct kase *from, struct error *) MUST_CHECK;
+
+/* Reads one line with single values. `where` ("FILE:LINE" or "argument 2") opens the error text,
+ * which names the key and what it accepts. */
+bool kase_parse(struct kase *, const char *line, const char *where, struct error *) MUST_CHECK;
+
+/* Writes the canonical line into `out`; kase_parse(kase_format(k)) == k. */
+bool kase_format(const struct kase *, char *out, size_t size, struct error *) MUST_CHECK;
+
+/* One entry "in.x[3]=1,2*4" of the literals, taken apart. Strings point into the caller's line. */
+struct literal {
+    bool is_input; /* in. or want. */
+    char tensor[32];
+    size_t first;
+    const char *values; /* up to the next space or the end */
+    size_t values_length;
+};
+
+/* Walks the literals: `*cursor` starts as kase->literals; false at the end. */
+bool literal_next(const char **cursor, struct literal *);
+
+/* Walks the values of one literal: gives each value's text once and its repeat count. */
+bool literal_value(const char **values, const char *end, char text[64], size_t *repeat);
+
+#endif

@@ -1,0 +1,287 @@
+#include "harness/run/bind.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/case/fill.h"
+
+bool bind_tensors(struct binding *b, const struct kase *kase, struct arena *arena,
+                  struct error *err)
+{
+    memset(b, 0, sizeof(*b));
+    b->kase = kase;
+    b->arena = arena;
+    b->count = kase->op->tensors(kase, b->tensor);
+    for (size_t i = 0; i < b->count; i++)
+        if (!tensor_bytes(&b->tensor[i], &b->bytes[i]))
+            return error_set(err, ERROR_INPUT, "%s: the size of tensor %s overflows 64 bits",
+                             kase->op->name, b->tensor[i].name);
+    return true;
+}
+
+/* Repeats one element's poison over `bytes` bytes, which must be whole elements. */
+static void poison_bytes(enum dtype type, unsigned which, unsigned char *at, size_t bytes)
+{
+    uint32_t bits = dtype_poison(type, which);
+    size_t size = dtype_bytes(type);
+    if (size == 1) {
+        memset(at, (int)(bits & 255), bytes);
+        return;
+    }
+    uint32_t pair = size == 2 ? bits | bits << 16 : bits;
+    size_t done = 0;
+    for (; bytes - done >= 4; done += 4)
+        memcpy(at + done, &pair, 4);
+    memcpy(at + done, &pair, bytes - done);
+}
+
+static bool is_poison(enum dtype type, unsigned which, const unsigned char *at, size_t bytes,
+                      size_t *wrong)
+{
+    uint32_t bits = dtype_poison(type, which);
+    unsigned char pattern[4];
+    size_t size = dtype_bytes(type);
+    memcpy(pattern, &bits, 4);
+    for (size_t i = 0; i < bytes; i++)
+        if (at[i] != pattern[i % size]) {
+            *wrong = i;
+            return false;
+        }
+    return true;
+}
+
+/* Bytes that belong to no element in use: [begin, begin + bytes) from the tensor's start. */
+struct gap {
+    size_t begin, bytes;
+};
+
+static size_t used_rows(const struct tensor *t)
+{
+    return t->rows - t->unused_rows;
+}
+
+static bool has_gaps(const struct tensor *t)
+{
+    return (t->stride > t->cols && t->rows > 1) || t->unused_rows;
+}
+
+/* The watched parts of the gap behind row `row` (in use): all of it, but only the two ends when the
+ * tensor is sparse and the gap large. */
+static size_t gaps_behind(const struct binding *b, size_t i, size_t row, struct gap out[2])
+{
+    const struct tensor *t = &b->tensor[i];
+    size_t size = dtype_bytes(t->dtype);
+    size_t begin = (row * t->stride + t->cols) * size;
+    size_t end = row + 1 < used_rows(t) ? (row + 1) * t->stride * size : b->bytes[i];
+    out[0] = (struct gap){begin, end - begin};
+    if (!b->buffer[i].sparse || end - begin <= 2 * BIND_GAP_WINDOW)
+        return end > begin;
+    out[0].bytes = BIND_GAP_WINDOW;
+    out[1] = (struct gap){end - BIND_GAP_WINDOW, BIND_GAP_WINDOW};
+    return 2;
+}
+
+static void poison_gaps(const struct binding *b, size_t i, unsigned poison)
+{
+    const struct tensor *t = &b->tensor[i];
+    struct gap gap[2];
+    for (size_t row = 0; has_gaps(t) && row < used_rows(t); row++) {
+        size_t n = gaps_behind(b, i, row, gap);
+        for (size_t g = 0; g < n; g++)
+            poison_bytes(t->dtype, poison, b->buffer[i].host + gap[g].begin, gap[g].bytes);
+    }
+}
+
+static bool apply_literal(const struct binding *b, const struct literal *l, struct error *err)
+{
+    size_t i = 0;
+    while (i < b->count && strcmp(b->tensor[i].name, l->tensor))
+        i++;
+    if (i == b->count || b->tensor[i].role != TENSOR_INPUT)
+        return error_set(err, ERROR_INPUT, "in.%s: %s has no such input", l->tensor,
+                         b->kase->op->name);
+    const struct tensor *t = &b->tensor[i];
+    const char *cursor = l->values, *end = l->values + l->values_length;
+    size_t at = l->first, repeat;
+    char text[64];
+    while (literal_value(&cursor, end, text, &repeat)) {
+        uint32_t bits;
+        if (!dtype_parse(t->dtype, text, &bits))
+            return error_set(err, ERROR_INPUT, "in.%s: '%s' is no value of type %s", l->tensor,
+                             text, dtype_name(t->dtype));
+        if (at > tensor_elements(t) || repeat > tensor_elements(t) - at)
+            return error_set(err, ERROR_INPUT, "in.%s: more values than its %zu elements",
+                             l->tensor, tensor_elements(t));
+        for (; repeat; repeat--, at++)
+            dtype_store(t->dtype, b->buffer[i].host, at / t->cols * t->stride + at % t->cols, bits);
+    }
+    return true;
+}
+
+static bool fill_inputs(struct binding *b, struct error *err)
+{
+    void *host[OP_MAX_TENSORS];
+    for (size_t i = 0; i < b->count; i++) {
+        host[i] = b->buffer[i].host;
+        if (b->tensor[i].role == TENSOR_INPUT)
+            fill_tensor(&b->tensor[i], b->kase->seed, (uint32_t)i, host[i]);
+    }
+    if (b->kase->op->fill)
+        b->kase->op->fill(b->kase, b->tensor, host);
+    const char *cursor = b->kase->literals;
+    struct literal literal;
+    while (literal_next(&cursor, &literal))
+        if (literal.is_input && !apply_literal(b, &literal, err))
+            return false;
+    return true;
+}
+
+/* Poisons what the kernel is to write; a sparse tensor only where its rows are. */
+static void poison_output(const struct binding *b, size_t i, unsigned poison)
+{
+    const struct tensor *t = &b->tensor[i];
+    size_t size = dtype_bytes(t->dtype);
+    if (!has_gaps(t)) {
+        poison_bytes(t->dtype, poison, b->buffer[i].host, b->bytes[i]);
+        return;
+    }
+    for (size_t row = 0; row < used_rows(t); row++)
+        poison_bytes(t->dtype, poison, b->buffer[i].host + row * t->stride * size, t->cols * size);
+    poison_gaps(b, i, poison);
+}
+
+bool bind_place(struct binding *b, enum arena_side side, unsigned poison, struct error *err)
+{
+    bool refill = !b->filled;
+    for (size_t i = 0; i < b->count; i++) {
+        const struct tensor *t = &b->tensor[i];
+        const unsigned char *old = b->buffer[i].host;
+        size_t align = t->align ? t->align : dtype_bytes(t->dtype);
+        bool input = t->role == TENSOR_INPUT;
+        if (!arena_place(b->arena, (unsigned)i, b->bytes[i], align, side,
+                         input ? ARENA_READ_ONLY : ARENA_READ_WRITE, &b->buffer[i], err))
+            return false;
+        b->device[i] = b->buffer[i].device;
+        if (!input)
+            continue;
+        if (b->buffer[i].sparse)
+            refill = true;
+        else if (!refill && b->bytes[i]) /* the slot still holds the first placement's bytes */
+            memmove(b->buffer[i].host, old, b->bytes[i]);
+    }
+    if (refill && !fill_inputs(b, err))
+        return false;
+    b->filled = true;
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->tensor[i].role == TENSOR_INPUT)
+            poison_gaps(b, i, poison);
+        else
+            poison_output(b, i, poison);
+        arena_arm(b->arena, (unsigned)i);
+    }
+    return true;
+}
+
+static void found(struct verdict *v, const struct tensor *t, enum verdict_kind kind,
+                  enum detector detector, size_t offset)
+{
+    v->kind = kind;
+    v->detector = detector;
+    v->offset = (int64_t)offset;
+    snprintf(v->tensor, sizeof(v->tensor), "%s", t->name);
+}
+
+static bool canary_intact(const struct binding *b, size_t i, struct verdict *v)
+{
+    const struct tensor *t = &b->tensor[i];
+    struct arena_canary canary;
+    if (arena_check(b->arena, (unsigned)i, &canary))
+        return true;
+    bool before = canary.offset < 0;
+    found(v, t, VERDICT_OOB, DETECTOR_CANARY, 0);
+    v->offset = canary.offset;
+    snprintf(v->signature, sizeof(v->signature), "write %s",
+             before ? "before the start" : "behind the end");
+    snprintf(
+        v->summary, sizeof(v->summary),
+        "%s: %zu bytes outside the tensor (%zu bytes long) were overwritten, the first %llu "
+        "bytes %s it: 0x%02x became 0x%02x",
+        t->name, canary.changed, b->bytes[i],
+        (unsigned long long)(before ? -canary.offset : canary.offset - (int64_t)b->bytes[i] + 1),
+        before ? "before" : "behind", canary.before, canary.after);
+    return false;
+}
+
+static bool gaps_intact(const struct binding *b, size_t i, unsigned poison, struct verdict *v)
+{
+    const struct tensor *t = &b->tensor[i];
+    struct gap gap[2];
+    for (size_t row = 0; has_gaps(t) && row < used_rows(t); row++) {
+        size_t n = gaps_behind(b, i, row, gap), wrong;
+        for (size_t g = 0; g < n; g++) {
+            if (is_poison(t->dtype, poison, b->buffer[i].host + gap[g].begin, gap[g].bytes, &wrong))
+                continue;
+            found(v, t, VERDICT_STRAY_WRITE, DETECTOR_CANARY, gap[g].begin + wrong);
+            snprintf(v->signature, sizeof(v->signature), "write between rows");
+            snprintf(v->summary, sizeof(v->summary),
+                     "%s: a byte outside every row was overwritten, %zu bytes behind the last "
+                     "element of row %zu",
+                     t->name,
+                     gap[g].begin + wrong - (row * t->stride + t->cols) * dtype_bytes(t->dtype),
+                     row);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Every touched page of a sparse output must be near a row in use or the tensor's end. */
+static bool pages_intact(const struct binding *b, size_t i, struct verdict *v)
+{
+    enum { PAGE = 4096, MARGIN = BIND_GAP_WINDOW + PAGE };
+    const struct tensor *t = &b->tensor[i];
+    size_t size = dtype_bytes(t->dtype), pitch = t->stride * size, begin, end = 0;
+    if (!b->buffer[i].sparse || !has_gaps(t))
+        return true;
+    while (arena_touched(b->arena, (unsigned)i, end, &begin, &end)) {
+        for (size_t at = begin; at < end; at += PAGE) {
+            size_t in_row = at % pitch;
+            if ((at / pitch < used_rows(t) && in_row < t->cols * size + MARGIN) ||
+                ((at + MARGIN) / pitch < used_rows(t) && in_row + MARGIN >= pitch) || at < MARGIN ||
+                at + MARGIN >= b->bytes[i] ||
+                (used_rows(t) && at < used_rows(t) * pitch + MARGIN &&
+                 at + MARGIN > used_rows(t) * pitch))
+                continue;
+            found(v, t, VERDICT_STRAY_WRITE, DETECTOR_CANARY, at);
+            snprintf(v->signature, sizeof(v->signature), "access between rows");
+            snprintf(v->summary, sizeof(v->summary),
+                     "%s: the page at byte %zu, far from any row, was touched", t->name, at);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool bind_intact(const struct binding *b, unsigned poison, struct verdict *v)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        if (!canary_intact(b, i, v))
+            return false;
+        if (b->tensor[i].role == TENSOR_OUTPUT &&
+            (!gaps_intact(b, i, poison, v) || !pages_intact(b, i, v)))
+            return false;
+    }
+    return true;
+}
+
+const void *bind_dense(const struct binding *b, size_t i, void *scratch)
+{
+    const struct tensor *t = &b->tensor[i];
+    size_t row_bytes = t->cols * dtype_bytes(t->dtype);
+    if (t->stride == t->cols)
+        return b->buffer[i].host;
+    for (size_t row = 0; row < used_rows(t); row++)
+        memcpy((unsigned char *)scratch + row * row_bytes,
+               b->buffer[i].host + row * t->stride * dtype_bytes(t->dtype), row_bytes);
+    return scratch;
+}

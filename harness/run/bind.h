@@ -1,0 +1,41 @@
+/*
+ * Binds the tensors of one case to an arena: placement, inputs, poison, literals, and the way back
+ * from strided device results to dense ones. Used by a session; see session.h for the two runs.
+ */
+#ifndef HARNESS_RUN_BIND_H
+#define HARNESS_RUN_BIND_H
+
+#include "harness/cpu/arena.h"
+#include "harness/op/op.h"
+#include "harness/op/verdict.h"
+
+/* Bytes between two rows of a strided tensor that are poisoned and checked, at each end. Larger
+ * gaps are watched by the pages that were touched. */
+enum { BIND_GAP_WINDOW = 4096 };
+
+struct binding {
+    const struct kase *kase;
+    struct arena *arena;
+    size_t count;
+    struct tensor tensor[OP_MAX_TENSORS];
+    size_t bytes[OP_MAX_TENSORS];
+    struct arena_buffer buffer[OP_MAX_TENSORS];
+    void *device[OP_MAX_TENSORS]; /* buffer[i].device, as plans take it */
+    bool filled;                  /* inputs of this case are in the arena already */
+};
+
+/* Declares the tensors; false when a size overflows. */
+bool bind_tensors(struct binding *, const struct kase *, struct arena *, struct error *) MUST_CHECK;
+
+/* Places every tensor at one side, writes inputs, poison and canaries. */
+bool bind_place(struct binding *, enum arena_side, unsigned poison, struct error *) MUST_CHECK;
+
+/* Looks for stores outside the tensors that did not fault: canaries, gaps between rows. True when
+ * there are none; otherwise the verdict is filled. */
+bool bind_intact(const struct binding *, unsigned poison, struct verdict *);
+
+/* The rows of tensor `i` without gaps: points into the arena when the tensor is dense, else into
+ * `scratch` (tensor_elements * dtype_bytes), which is written. */
+const void *bind_dense(const struct binding *, size_t i, void *scratch);
+
+#endif
