@@ -253,6 +253,13 @@ void arena_arm(struct arena *arena, unsigned index)
     memcpy(start + slot->bytes, arena->pattern_behind, slot->behind);
 }
 
+/* An empty zone lies in a guard, where memcmp's masked vector loads cost 150 ns to suppress a
+ * fault. */
+static bool zone_intact(const unsigned char *zone, const unsigned char *pattern, size_t bytes)
+{
+    return bytes == 0 || memcmp(zone, pattern, bytes) == 0;
+}
+
 /* Adds the differences of one zone, which starts `offset` bytes from the tensor, to `found`. */
 static void compare_zone(const unsigned char *zone, const unsigned char *pattern, size_t bytes,
                          int64_t offset, struct arena_canary *found)
@@ -277,8 +284,8 @@ bool arena_check(const struct arena *arena, unsigned index, struct arena_canary 
         return true;
     const unsigned char *start = window_of(arena, index, VIEW_WRITE) + slot->start;
     const unsigned char *end = start + slot->bytes;
-    if (memcmp(start - slot->before, arena->pattern_before, slot->before) == 0 &&
-        memcmp(end, arena->pattern_behind, slot->behind) == 0)
+    if (zone_intact(start - slot->before, arena->pattern_before, slot->before) &&
+        zone_intact(end, arena->pattern_behind, slot->behind))
         return true;
     compare_zone(start - slot->before, arena->pattern_before, slot->before, -(int64_t)slot->before,
                  out);
