@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts beside it: they run in the root of the checkout, whatever the caller's cwd.
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
