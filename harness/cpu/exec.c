@@ -1,0 +1,301 @@
+/* Launches: memory of a machine, the blocks of a grid, the OS threads that share them. */
+#include "harness/cpu/exec.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "harness/cpu/exec_machine.h"
+
+#define MAX_OS_THREADS 256
+
+__thread struct machine *machine_here;
+
+/* Blocks of a launch, taken one by one by whichever OS thread is free. */
+struct share {
+    const struct cpu_launch *launch;
+    uint64_t blocks, step, start; /* order: (start + i * step) mod blocks */
+    atomic_uint_fast64_t next;
+    atomic_bool stop;
+    pthread_mutex_t lock; /* of finding */
+    struct cpu_finding *finding;
+};
+
+static void *map(size_t size, int protection)
+{
+    void *p = mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static void machine_free(struct machine *m)
+{
+    if (m->stacks != NULL)
+        munmap(m->stacks, STACKS_SIZE);
+    if (m->lds_arena != NULL)
+        munmap(m->lds_arena, LDS_ARENA_SIZE);
+    if (m->signal_stack != NULL)
+        munmap(m->signal_stack, SIGNAL_STACK);
+    free(m);
+}
+
+/* Huge pages would make every touched stack cost 2 MiB. */
+static bool machine_map(struct machine *m)
+{
+    m->stacks = map(STACKS_SIZE, PROT_READ | PROT_WRITE);
+    m->lds_arena = map(LDS_ARENA_SIZE, PROT_NONE);
+    m->signal_stack = map(SIGNAL_STACK, PROT_READ | PROT_WRITE);
+    if (m->stacks == NULL || m->lds_arena == NULL || m->signal_stack == NULL)
+        return false;
+    madvise(m->stacks, STACKS_SIZE, MADV_NOHUGEPAGE);
+    return mprotect(m->lds_arena + LDS_GUARD, CPU_MAX_LDS, PROT_READ | PROT_WRITE) == 0;
+}
+
+bool cpu_init(void)
+{
+    if (machine_here != NULL)
+        return true;
+    struct machine *m = calloc(1, sizeof(*m));
+    if (m == NULL)
+        return false;
+    if (!machine_map(m) || !fault_install(m)) {
+        machine_free(m);
+        return false;
+    }
+    for (uint32_t i = 0; i < CPU_MAX_THREADS; i++)
+        m->free_slots[i] = (uint16_t)(CPU_MAX_THREADS - 1 - i);
+    fiber_thread(&m->main);
+    machine_here = m;
+    return true;
+}
+
+void cpu_release(void)
+{
+    struct machine *m = machine_here;
+    if (m == NULL)
+        return;
+    const stack_t none = {.ss_flags = SS_DISABLE};
+    fault_timer_release(m);
+    machine_here = NULL;
+    sigaltstack(&none, NULL);
+    machine_free(m);
+}
+
+/* splitmix64: a short, full-period mixer is all that an order needs. */
+static uint64_t mix(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+/* What all blocks of a launch have in common. */
+static void machine_prepare(struct machine *m, const struct cpu_launch *launch)
+{
+    struct cpu_block *b = &m->block;
+    const uint32_t *dim = launch->block;
+    const uint32_t wave_size = launch->wave_size == 0 ? 64 : launch->wave_size;
+    m->launch = launch;
+    m->wave_shift = wave_size == 64 ? 6 : 5;
+    *b = (struct cpu_block){.args = launch->args,
+                            .block_dim = {dim[0], dim[1], dim[2]},
+                            .grid_dim = {launch->grid[0], launch->grid[1], launch->grid[2]},
+                            .wave_size = wave_size,
+                            .order = m->order,
+                            .thread_idx = m->thread_idx,
+                            .site = m->site,
+                            .count = dim[0] * dim[1] * dim[2]};
+    if (launch->dynamic_lds != 0)
+        b->lds =
+            m->lds_arena + LDS_GUARD + CPU_MAX_LDS - ((launch->dynamic_lds + 15) & ~(size_t)15);
+    for (uint32_t t = 0; t < b->count; t++) {
+        m->order[t] = (uint16_t)t;
+        m->thread_idx[t] = (struct cpu_index){t % dim[0], t / dim[0] % dim[1], t / dim[0] / dim[1]};
+    }
+    for (uint32_t first = 0; first < b->count; first += wave_size) {
+        struct wave *w = &m->waves[first / wave_size];
+        w->first = first;
+        w->size = wave_size;
+        w->lanes = b->count - first < wave_size ? b->count - first : wave_size;
+        memset(w->narrow, 0xff, sizeof(w->narrow)); /* what absent lanes read as, for good */
+        memset(w->wide, 0xff, sizeof(w->wide));
+    }
+}
+
+static void shuffle_threads(struct machine *m, uint64_t block)
+{
+    uint64_t state = m->launch->order_seed ^ block * 0xd1342543de82ef95u;
+    for (uint32_t i = m->block.count - 1; i > 0; i--) {
+        const uint32_t j = (uint32_t)(mix(&state) % (i + 1));
+        const uint16_t t = m->order[i];
+        m->order[i] = m->order[j];
+        m->order[j] = t;
+    }
+}
+
+/* NaN in fp32 and, by default, in bf16 and fp16 too; another NaN for every order_seed, so that a
+ * result that depends on it differs between seeds. */
+static uint32_t poison_word(uint64_t seed)
+{
+    return seed == 0 ? 0xffffffffu : 0x7fc00000u | (uint32_t)(mix(&seed) >> 42);
+}
+
+static void poison_lds(struct machine *m)
+{
+    const uint32_t word = poison_word(m->launch->order_seed);
+    uint32_t *at = (uint32_t *)((unsigned char *)m->block.lds - LDS_CANARY);
+    uint32_t *end = (uint32_t *)(m->lds_arena + LDS_GUARD + CPU_MAX_LDS);
+    while (at < end)
+        *at++ = word;
+}
+
+/* The few bytes before LDS, and between its end and the guard page, that no fault protects. */
+static void check_lds(struct machine *m)
+{
+    const uint32_t word = poison_word(m->launch->order_seed);
+    unsigned char expected[4];
+    memcpy(expected, &word, sizeof(expected));
+    const unsigned char *lds = m->block.lds, *changed = NULL;
+    const unsigned char *end = m->lds_arena + LDS_GUARD + CPU_MAX_LDS;
+    for (const unsigned char *p = lds - LDS_CANARY; p < lds && changed == NULL; p++)
+        if (*p != expected[(uintptr_t)p & 3])
+            changed = p;
+    for (const unsigned char *p = lds + m->launch->dynamic_lds; p < end && changed == NULL; p++)
+        if (*p != expected[(uintptr_t)p & 3])
+            changed = p;
+    if (changed == NULL)
+        return;
+    m->fault = (struct fault){.address = (uintptr_t)changed, .is_write = true};
+    m->outcome = CPU_FAULT;
+}
+
+static void run_block(struct machine *m, uint64_t number)
+{
+    struct cpu_block *b = &m->block;
+    b->block_idx.x = (uint32_t)(number % b->grid_dim.x);
+    b->block_idx.y = (uint32_t)(number / b->grid_dim.x % b->grid_dim.y);
+    b->block_idx.z = (uint32_t)(number / b->grid_dim.x / b->grid_dim.y);
+    if (m->launch->order_seed != 0)
+        shuffle_threads(m, number);
+    if (b->lds != NULL)
+        poison_lds(m);
+    schedule_block(m);
+    if (b->lds != NULL && m->outcome == CPU_DONE)
+        check_lds(m);
+}
+
+/* A vectorised thread loop does not know which thread faulted. Once more, one thread at a time: it
+ * nearly always faults again (unless the kernel changed its own input), and then we know. */
+static void locate(struct machine *m, uint64_t number, struct cpu_finding *finding)
+{
+    finding_describe(m, finding);
+    m->one_by_one = true;
+    fault_timer_start(m, m->launch->time_limit_s);
+    run_block(m, number);
+    if (m->outcome != CPU_DONE)
+        finding_describe(m, finding);
+}
+
+static void report(struct machine *m, struct share *s, uint64_t number)
+{
+    struct cpu_finding finding;
+    if (m->launch->kernel->no_sync && !m->one_by_one)
+        locate(m, number, &finding);
+    else
+        finding_describe(m, &finding);
+    pthread_mutex_lock(&s->lock);
+    if (s->finding->outcome == CPU_DONE)
+        *s->finding = finding;
+    pthread_mutex_unlock(&s->lock);
+    atomic_store(&s->stop, true);
+}
+
+static void run_share(struct machine *m, struct share *s)
+{
+    machine_prepare(m, s->launch);
+    m->one_by_one = s->launch->order_seed != 0;
+    m->expired = 0;
+    fault_timer_start(m, s->launch->time_limit_s);
+    while (!atomic_load_explicit(&s->stop, memory_order_relaxed)) {
+        const uint64_t i = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
+        if (i >= s->blocks)
+            break;
+        const uint64_t number = (uint64_t)((s->start + (unsigned __int128)i * s->step) % s->blocks);
+        run_block(m, number);
+        if (m->outcome == CPU_DONE && m->expired) /* the signal came between two blocks */
+            m->outcome = CPU_TIMEOUT;
+        if (m->outcome != CPU_DONE)
+            report(m, s, number);
+    }
+    if (s->launch->time_limit_s > 0)
+        fault_timer_start(m, 0);
+}
+
+static void *os_thread(void *share)
+{
+    if (!cpu_init())
+        return NULL; /* the others do its blocks */
+    run_share(machine_here, share);
+    cpu_release();
+    return NULL;
+}
+
+static void order_blocks(struct share *s, uint64_t seed)
+{
+    s->step = 1;
+    if (seed == 0 || s->blocks < 2)
+        return;
+    s->start = mix(&seed) % s->blocks;
+    for (;;) {
+        uint64_t a = s->blocks, b = s->step = 1 + mix(&seed) % s->blocks;
+        while (b != 0) {
+            const uint64_t rest = a % b;
+            a = b;
+            b = rest;
+        }
+        if (a == 1)
+            return;
+    }
+}
+
+static bool possible(const struct cpu_launch *l, struct cpu_finding *f, uint64_t *blocks)
+{
+    const char *name = l->kernel->name;
+    const uint64_t plane = (uint64_t)l->block[0] * l->block[1];
+    *blocks = (uint64_t)l->grid[0] * l->grid[1];
+    if (l->block[0] > CPU_MAX_THREADS || plane > CPU_MAX_THREADS || l->block[2] > CPU_MAX_THREADS ||
+        plane * l->block[2] > CPU_MAX_THREADS || plane * l->block[2] == 0)
+        finding_misuse(f, "%s: block %ux%ux%u is not 1 to %u threads", name, l->block[0],
+                       l->block[1], l->block[2], CPU_MAX_THREADS);
+    else if (__builtin_mul_overflow(*blocks, l->grid[2], blocks) || *blocks == 0)
+        finding_misuse(f, "%s: grid %ux%ux%u is empty or too large", name, l->grid[0], l->grid[1],
+                       l->grid[2]);
+    else if (l->dynamic_lds > CPU_MAX_LDS)
+        finding_misuse(f, "%s: %zu bytes of LDS, at most %d", name, l->dynamic_lds, CPU_MAX_LDS);
+    else if (l->wave_size != 0 && l->wave_size != 32 && l->wave_size != 64)
+        finding_misuse(f, "%s: wave size %u is not 32 or 64", name, l->wave_size);
+    else if (!cpu_init())
+        finding_misuse(f, "%s: no memory for the stacks of its threads", name);
+    return f->outcome == CPU_DONE;
+}
+
+enum cpu_outcome cpu_run(const struct cpu_launch *launch, struct cpu_finding *finding)
+{
+    struct share share = {.launch = launch, .finding = finding, .lock = PTHREAD_MUTEX_INITIALIZER};
+    pthread_t others[MAX_OS_THREADS];
+    unsigned started = 0;
+    memset(finding, 0, sizeof(*finding));
+    if (!possible(launch, finding, &share.blocks))
+        return finding->outcome;
+    order_blocks(&share, launch->order_seed);
+    while (started + 1 < launch->threads && started < MAX_OS_THREADS &&
+           started + 1 < share.blocks &&
+           pthread_create(&others[started], NULL, os_thread, &share) == 0)
+        started++;
+    run_share(machine_here, &share);
+    while (started > 0)
+        pthread_join(others[--started], NULL);
+    return finding->outcome;
+}

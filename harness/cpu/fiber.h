@@ -1,0 +1,68 @@
+/*
+ * Fibers: stacks that one OS thread switches between.
+ *
+ *     struct fiber here, there;
+ *     fiber_thread(&here);                            // this OS thread's own stack
+ *     fiber_make(&there, stack, size, entry, arg);    // nothing runs yet
+ *     fiber_switch(&here, &there);                    // runs entry(arg) on `stack`
+ *
+ * fiber_switch returns when somebody switches back to `from`. An entry function must never return.
+ * A fiber that nobody switches to again is simply forgotten: switch away with fiber_leave, and its
+ * stack is free for another one.
+ *
+ * On x86-64 a switch is a few instructions; elsewhere (or with HARNESS_PORTABLE_FIBERS) it is
+ * swapcontext. AddressSanitizer is told about every switch.
+ */
+#ifndef HARNESS_CPU_FIBER_H
+#define HARNESS_CPU_FIBER_H
+
+#include <stddef.h>
+
+#if !defined(__x86_64__) || defined(HARNESS_PORTABLE_FIBERS)
+#define FIBER_PORTABLE 1
+#include <ucontext.h>
+#else
+#define FIBER_PORTABLE 0
+#endif
+
+#if defined(__SANITIZE_ADDRESS__)
+#define FIBER_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FIBER_ASAN 1
+#endif
+#endif
+#ifndef FIBER_ASAN
+#define FIBER_ASAN 0
+#endif
+
+struct fiber {
+#if FIBER_PORTABLE
+    ucontext_t context;
+    void (*entry)(void *);
+    void *arg;
+#else
+    void *sp; /* while it does not run: its registers are saved there */
+#endif
+#if FIBER_ASAN
+    const void *stack;
+    size_t stack_size;
+    void *fake_stack;
+#endif
+};
+
+void fiber_thread(struct fiber *f);
+void fiber_make(struct fiber *f, void *stack, size_t size, void (*entry)(void *), void *arg);
+void fiber_switch(struct fiber *from, struct fiber *to);
+
+/* Switches for good. It never returns, but is not declared so: AddressSanitizer would clean the
+ * whole stack before each call. */
+void fiber_leave(struct fiber *from, struct fiber *to);
+
+/* To be called on a stack that was left in the middle of functions, before it is used again. */
+void fiber_reclaim(void *stack, size_t size);
+
+/* Must be the first thing that an entry function calls. */
+void fiber_entered(void);
+
+#endif
