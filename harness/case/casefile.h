@@ -15,12 +15,14 @@
  *     found 2026-11-21T10:00:00Z
  *     case group_quant rows=76 ... seed=0x1b
  *
- * Unknown keys of the same version are errors, with the accepted ones named; a newer version is
- * refused in plain words. `case` is required; the rest has defaults.
+ * A line is a key and the rest of the line, which is its value. `case` is required; the rest has
+ * defaults: cpu, wave 64, verdict pass, nothing. Unknown keys, keys given twice and values that a
+ * key does not accept are errors that name what is accepted; a file of a newer version is refused.
  */
 #ifndef HARNESS_CASE_CASEFILE_H
 #define HARNESS_CASE_CASEFILE_H
 
+#include "harness/base/text.h"
 #include "harness/case/kase.h"
 #include "harness/op/verdict.h"
 
@@ -36,12 +38,19 @@ struct casefile {
     struct kase kase;
 };
 
+/* The defaults, and a case that is not set. */
 void casefile_init(struct casefile *);
 void casefile_release(struct casefile *);
 
+/* Both replace what an initialised case file holds, and on an error leave it as it was. */
 bool casefile_parse(struct casefile *, const char *text, size_t size, const char *name,
                     struct error *) MUST_CHECK;
 bool casefile_read(struct casefile *, const char *path, struct error *) MUST_CHECK;
+
+/* Adds the file's text to `out` (CASEFILE_MAX bytes are enough). Keys without a value are left out.
+ * What a line cannot hold is replaced, so that a finding is never lost to an odd byte: control
+ * characters by '?', blanks at both ends by none. */
+bool casefile_format(const struct casefile *, struct text *out, struct error *) MUST_CHECK;
 
 /* Writes the file atomically: under a temporary name, synced, renamed, folder synced. A reader
  * sees the old file, the new file or none, never half of one. */

@@ -10,7 +10,7 @@
  *     expect=refuse:REASON   the host guard must refuse the case, with this reason
  *     in.TENSOR[FIRST]=V,V*N,...    literal input elements over the generated ones, from FIRST on
  *     want.TENSOR[FIRST]=V,...      literal output elements, compared exactly
- * ([FIRST] may be left out and is 0 then; V*N repeats V.)
+ * ([FIRST] may be left out and is 0 then; V*N repeats V; entries of one tensor must not overlap.)
  * Numbers may be written in decimal or as 0x...; a parameter of named values takes a name.
  */
 #ifndef HARNESS_CASE_KASE_H
@@ -23,7 +23,10 @@
 
 enum {
     OP_MAX_PARAMS = 32,
-    KASE_MAX_LINE = 65536, /* bytes of a canonical line, its end included */
+    KASE_MAX_LINE = 65536,                         /* bytes of a canonical line, its end included */
+    KASE_MAX_LITERALS = 64,                        /* in. and want. entries of one case */
+    KASE_MAX_LITERAL_BYTES = KASE_MAX_LINE - 8192, /* all of them together; leaves room for the
+                                                      other keys of the canonical line */
     KASE_REASON_SIZE = 48,
 };
 
@@ -37,16 +40,23 @@ struct kase {
     char *literals; /* owned: "in.x=1,2 want.y[3]=4" as written, one space between; or NULL */
 };
 
-/* The operator's defaults, seed 0. Needs no release until literals are set. */
+/* The operator's defaults, seed 0; `op` may be NULL for a case that is set later (all bytes 0 is
+ * the same). Needs no release until literals are set. */
 void kase_init(struct kase *, const struct op *);
 void kase_release(struct kase *);
-bool kase_copy(struct kase *to, const struct kase *from, struct error *) MUST_CHECK;
 
-/* Reads one line with single values. `where` ("FILE:LINE" or "argument 2") opens the error text,
- * which names the key and what it accepts. */
+/* Both replace what an initialised case holds, and on an error leave it as it was.
+ * kase_parse reads one line with single values. `where` ("FILE:LINE" or "argument 2") opens the
+ * error text, which names the key and what it accepts. */
+bool kase_copy(struct kase *to, const struct kase *from, struct error *) MUST_CHECK;
 bool kase_parse(struct kase *, const char *line, const char *where, struct error *) MUST_CHECK;
 
-/* Writes the canonical line into `out`; kase_parse(kase_format(k)) == k. */
+/* Equal operators, values, seeds and expectations, and the same literals, word for word. */
+bool kase_equal(const struct kase *, const struct kase *);
+
+/* Writes the canonical line into `out`; kase_parse(kase_format(k)) == k. Equal cases have equal
+ * lines, different ones different lines. A value outside its parameter's domain, or a buffer that
+ * is too small (KASE_MAX_LINE never is), is an internal error; `out` is empty then. */
 bool kase_format(const struct kase *, char *out, size_t size, struct error *) MUST_CHECK;
 
 /* One entry "in.x[3]=1,2*4" of the literals, taken apart. Strings point into the caller's line. */
