@@ -73,7 +73,7 @@ static bool append_range(const struct line *line, const struct field *field, str
         return error_set(err, ERROR_INTERNAL, "%s: no memory for %zu values", line->where, count);
     axis->value = value;
     for (size_t i = 0; i < count; i++)
-        value[axis->count + i] = range->first + (int64_t)i * range->step;
+        value[axis->count + i] = (int64_t)((uint64_t)range->first + i * (uint64_t)range->step);
     axis->count += count;
     return true;
 }
