@@ -8,7 +8,12 @@
  *     d1 == p1 and d2 == p2 although e is not poison: UNWRITTEN
  *     otherwise d1 must equal d2 (RERUN finding, told apart by the caller) and agree with e
  *     under the tensor's policy, else WRONG
- * Elements for which op->dont_care holds are skipped.
+ * Elements for which op->dont_care holds are skipped. In byte types a poison is also a value that
+ * the reference may mean (every fp4 pair, the NaN of fp8): there d1 == d2 == e is right too.
+ *
+ * NaN agrees with NaN of any payload, Inf with the same Inf only. Under POLICY_BOUND a result of
+ * Inf is right where the exact value may round to it. POLICY_ULP counts the values of the type
+ * between expected and got.
  */
 #ifndef HARNESS_CHECK_COMPARE_H
 #define HARNESS_CHECK_COMPARE_H
@@ -16,7 +21,12 @@
 #include "harness/op/op.h"
 #include "harness/op/verdict.h"
 
-enum { COMPARE_SHOWN = 10, COMPARE_MAP_ROWS = 16, COMPARE_MAP_COLS = 64 };
+enum { COMPARE_SHOWN = 10 };
+
+/* What a reference of POLICY_BOUND starts from: a NaN that no arithmetic gives. References of other
+ * policies start from dtype_poison(dtype, 0). */
+double ref_poison(void);
+bool ref_is_poison(double);
 
 struct compare_input {
     const struct kase *kase;
@@ -40,19 +50,22 @@ enum compare_kind {
     COMPARE_UNWRITTEN,
     COMPARE_STRAY,
     COMPARE_RUNS_DIFFER,
-    COMPARE_VACUOUS,
+    COMPARE_VACUOUS, /* all is right, but too few reference values differ from zero */
+    COMPARE_ERROR,   /* no memory to compare; the verdict says so */
 };
 
-/* The most serious thing found: RUNS_DIFFER before UNWRITTEN before STRAY before WRONG. Fills
- * `verdict`'s tensor, offset (bytes, in the strided tensor), signature, summary and text (case of a
- * difference: counts, policy with its formula and reason, first COMPARE_SHOWN wrong elements with
- * index, expected, got, difference and bound, the map, the recognised pattern, the metrics), and
- * cosine and relative in any case. */
+/* The most serious thing found: RUNS_DIFFER before UNWRITTEN before STRAY before WRONG. Unless all
+ * is equal, fills `verdict`: kind and detector (RUNS_DIFFER: nondeterministic, rerun; the caller
+ * may know better), tensor, offset (bytes, in the strided tensor), signature (what the values or
+ * the places look like, no numbers), summary, and text (counts, policy with its formula and reason,
+ * pattern, metrics, the first COMPARE_SHOWN elements, the map). Its cosine and relative are set in
+ * any case, to those of this output. */
 enum compare_kind compare_output(const struct compare_input *, struct compare_metrics *,
                                  struct verdict *);
 
 /* Compares the `want.` literals of the case for this tensor with the device's result and with the
- * reference; false (verdict filled, detector WANT) at the first difference. */
+ * reference; false (verdict filled, detector WANT) at the first difference. A literal that names no
+ * output, lies outside of it or does not read as its dtype is a verdict of kind ERROR. */
 bool compare_want(const struct compare_input *, struct verdict *);
 
 #endif
