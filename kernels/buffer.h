@@ -99,6 +99,13 @@ static __device__ inline void buffer_store_u32x4(struct buffer b, uint32_t offse
     __builtin_amdgcn_raw_buffer_store_b128(w, BUFFER_RSRC(b), (int)offset, 0, 0);
 }
 
+/* 16 dwords: four accesses in a row. */
+static __device__ inline void buffer_load_u32x16(struct buffer b, uint32_t offset, uint4 out[4])
+{
+    for (uint32_t i = 0; i < 4; i++)
+        out[i] = buffer_load_u32x4(b, offset + 16 * i);
+}
+
 #else
 
 static __device__ inline bool buffer_holds(struct buffer b, uint32_t offset, uint32_t size)
@@ -143,6 +150,17 @@ static __device__ inline uint4 buffer_load_u32x4(struct buffer b, uint32_t offse
     r.z = buffer_load_part(b, offset, 2);
     r.w = buffer_load_part(b, offset, 3);
     return r;
+}
+
+/* 16 dwords; inside, which is the usual case, in one copy. */
+static __device__ inline void buffer_load_u32x16(struct buffer b, uint32_t offset, uint4 out[4])
+{
+    if (buffer_holds(b, offset, 64)) {
+        __builtin_memcpy(out, b.base + offset, 64);
+        return;
+    }
+    for (uint32_t i = 0; i < 4; i++)
+        out[i] = buffer_load_u32x4(b, offset + 16 * i);
 }
 
 static __device__ inline void buffer_store_u8(struct buffer b, uint32_t offset, uint8_t v)

@@ -13,10 +13,11 @@
 
 __thread struct machine *machine_here;
 
-/* Blocks of a launch, taken one by one by whichever OS thread is free. */
+/* Blocks of a launch. Each OS thread that is free takes the next few. */
 struct share {
     const struct cpu_launch *launch;
     uint64_t blocks, step, start; /* order: (start + i * step) mod blocks */
+    uint64_t chunk;
     atomic_uint_fast64_t next;
     atomic_bool stop;
     pthread_mutex_t lock; /* of finding */
@@ -98,11 +99,13 @@ static void machine_prepare(struct machine *m, const struct cpu_launch *launch)
     const uint32_t *dim = launch->block;
     const uint32_t wave_size = launch->wave_size == 0 ? 64 : launch->wave_size;
     m->launch = launch;
-    m->wave_shift = wave_size == 64 ? 6 : 5;
+    m->no_sync = launch->kernel->no_sync;
     *b = (struct cpu_block){.args = launch->args,
                             .block_dim = {dim[0], dim[1], dim[2]},
                             .grid_dim = {launch->grid[0], launch->grid[1], launch->grid[2]},
                             .wave_size = wave_size,
+                            .wave_shift = wave_size == 64 ? 6 : 5,
+                            .waves = m->waves,
                             .order = m->order,
                             .thread_idx = m->thread_idx,
                             .site = m->site,
@@ -115,7 +118,7 @@ static void machine_prepare(struct machine *m, const struct cpu_launch *launch)
         m->thread_idx[t] = (struct cpu_index){t % dim[0], t / dim[0] % dim[1], t / dim[0] / dim[1]};
     }
     for (uint32_t first = 0; first < b->count; first += wave_size) {
-        struct wave *w = &m->waves[first / wave_size];
+        struct cpu_wave *w = &m->waves[first / wave_size];
         w->first = first;
         w->size = wave_size;
         w->lanes = b->count - first < wave_size ? b->count - first : wave_size;
@@ -152,7 +155,7 @@ static void poison_lds(struct machine *m)
 }
 
 /* The few bytes before LDS, and between its end and the guard page, that no fault protects. */
-static void check_lds(struct machine *m)
+static bool lds_intact(struct machine *m)
 {
     const uint32_t word = poison_word(m->launch->order_seed);
     unsigned char expected[4];
@@ -165,72 +168,107 @@ static void check_lds(struct machine *m)
     for (const unsigned char *p = lds + m->launch->dynamic_lds; p < end && changed == NULL; p++)
         if (*p != expected[(uintptr_t)p & 3])
             changed = p;
-    if (changed == NULL)
-        return;
-    m->fault = (struct fault){.address = (uintptr_t)changed, .is_write = true};
-    m->outcome = CPU_FAULT;
+    if (changed != NULL)
+        m->fault = (struct fault){.address = (uintptr_t)changed, .is_write = true};
+    return changed == NULL;
 }
 
-static void run_block(struct machine *m, uint64_t number)
+static bool take_chunk(struct machine *m)
+{
+    struct share *s = m->share;
+    if (s == NULL || atomic_load_explicit(&s->stop, memory_order_relaxed))
+        return false;
+    m->chunk_next = atomic_fetch_add_explicit(&s->next, s->chunk, memory_order_relaxed);
+    m->chunk_end = m->chunk_next + s->chunk < s->blocks ? m->chunk_next + s->chunk : s->blocks;
+    return m->chunk_next < m->chunk_end;
+}
+
+/* Divisions cost as much as a small block: in natural order only the last x of a row needs them. */
+static void set_block_idx(struct machine *m, uint64_t number)
 {
     struct cpu_block *b = &m->block;
-    b->block_idx.x = (uint32_t)(number % b->grid_dim.x);
-    b->block_idx.y = (uint32_t)(number / b->grid_dim.x % b->grid_dim.y);
-    b->block_idx.z = (uint32_t)(number / b->grid_dim.x / b->grid_dim.y);
+    if (number == m->number + 1 && b->block_idx.x + 1 < b->grid_dim.x) {
+        b->block_idx.x++;
+    } else {
+        b->block_idx.x = (uint32_t)(number % b->grid_dim.x);
+        b->block_idx.y = (uint32_t)(number / b->grid_dim.x % b->grid_dim.y);
+        b->block_idx.z = (uint32_t)(number / b->grid_dim.x / b->grid_dim.y);
+    }
+    m->number = number;
+}
+
+bool launch_next_block(struct machine *m)
+{
+    if (m->chunk_next >= m->chunk_end && !take_chunk(m))
+        return false;
+    uint64_t number = m->chunk_next++;
+    if (m->launch->order_seed != 0 && m->share != NULL) {
+        const struct share *s = m->share;
+        number = (uint64_t)((s->start + (unsigned __int128)number * s->step) % s->blocks);
+    }
+    set_block_idx(m, number);
     if (m->launch->order_seed != 0)
         shuffle_threads(m, number);
-    if (b->lds != NULL)
+    if (m->block.lds != NULL)
         poison_lds(m);
-    schedule_block(m);
-    if (b->lds != NULL && m->outcome == CPU_DONE)
-        check_lds(m);
+    return true;
+}
+
+bool launch_end_block(struct machine *m)
+{
+    return m->block.lds == NULL || lds_intact(m);
+}
+
+static void run_chunks(struct machine *m)
+{
+    m->expired = 0;
+    fault_timer_start(m, m->launch->time_limit_s);
+    m->outcome = CPU_DONE;
+    if (m->no_sync)
+        schedule_rows(m);
+    while (m->outcome == CPU_DONE && launch_next_block(m)) {
+        schedule_block(m);
+        if (m->outcome == CPU_DONE && m->expired) /* the signal came between two blocks */
+            m->outcome = CPU_TIMEOUT;
+        if (m->outcome == CPU_DONE && !launch_end_block(m))
+            m->outcome = CPU_FAULT;
+    }
+    if (m->launch->time_limit_s > 0)
+        fault_timer_start(m, 0);
 }
 
 /* A vectorised thread loop does not know which thread faulted. Once more, one thread at a time: it
  * nearly always faults again (unless the kernel changed its own input), and then we know. */
-static void locate(struct machine *m, uint64_t number, struct cpu_finding *finding)
+static void locate(struct machine *m, struct cpu_finding *finding)
 {
-    finding_describe(m, finding);
     m->one_by_one = true;
-    fault_timer_start(m, m->launch->time_limit_s);
-    run_block(m, number);
+    m->share = NULL;
+    m->chunk_next = m->number;
+    m->chunk_end = m->number + 1;
+    run_chunks(m);
     if (m->outcome != CPU_DONE)
         finding_describe(m, finding);
 }
 
-static void report(struct machine *m, struct share *s, uint64_t number)
+static void run_share(struct machine *m, struct share *s)
 {
     struct cpu_finding finding;
-    if (m->launch->kernel->no_sync && !m->one_by_one)
-        locate(m, number, &finding);
-    else
-        finding_describe(m, &finding);
+    machine_prepare(m, s->launch);
+    m->one_by_one = s->launch->order_seed != 0;
+    m->share = s;
+    m->chunk_next = m->chunk_end = 0;
+    m->number = UINT64_MAX - 1;
+    run_chunks(m);
+    if (m->outcome == CPU_DONE)
+        return;
+    atomic_store(&s->stop, true);
+    finding_describe(m, &finding);
+    if (m->no_sync && !m->one_by_one)
+        locate(m, &finding);
     pthread_mutex_lock(&s->lock);
     if (s->finding->outcome == CPU_DONE)
         *s->finding = finding;
     pthread_mutex_unlock(&s->lock);
-    atomic_store(&s->stop, true);
-}
-
-static void run_share(struct machine *m, struct share *s)
-{
-    machine_prepare(m, s->launch);
-    m->one_by_one = s->launch->order_seed != 0;
-    m->expired = 0;
-    fault_timer_start(m, s->launch->time_limit_s);
-    while (!atomic_load_explicit(&s->stop, memory_order_relaxed)) {
-        const uint64_t i = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
-        if (i >= s->blocks)
-            break;
-        const uint64_t number = (uint64_t)((s->start + (unsigned __int128)i * s->step) % s->blocks);
-        run_block(m, number);
-        if (m->outcome == CPU_DONE && m->expired) /* the signal came between two blocks */
-            m->outcome = CPU_TIMEOUT;
-        if (m->outcome != CPU_DONE)
-            report(m, s, number);
-    }
-    if (s->launch->time_limit_s > 0)
-        fault_timer_start(m, 0);
 }
 
 static void *os_thread(void *share)
@@ -258,6 +296,13 @@ static void order_blocks(struct share *s, uint64_t seed)
         if (a == 1)
             return;
     }
+}
+
+/* Few enough that all OS threads end together, many enough that taking them costs nothing. */
+static uint64_t chunk_of(uint64_t blocks, unsigned threads)
+{
+    const uint64_t share = blocks / (threads == 0 ? 8 : 8 * (uint64_t)threads);
+    return share < 1 ? 1 : share > 256 ? 256 : share;
 }
 
 static bool possible(const struct cpu_launch *l, struct cpu_finding *f, uint64_t *blocks)
@@ -290,6 +335,7 @@ enum cpu_outcome cpu_run(const struct cpu_launch *launch, struct cpu_finding *fi
     if (!possible(launch, finding, &share.blocks))
         return finding->outcome;
     order_blocks(&share, launch->order_seed);
+    share.chunk = chunk_of(share.blocks, launch->threads);
     while (started + 1 < launch->threads && started < MAX_OS_THREADS &&
            started + 1 < share.blocks &&
            pthread_create(&others[started], NULL, os_thread, &share) == 0)

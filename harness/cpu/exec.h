@@ -57,6 +57,7 @@ struct cpu_finding {
     enum cpu_outcome outcome;
     uintptr_t address;
     bool is_write;
+    bool in_lds; /* the address is outside LDS, but nothing else is near it */
     uintptr_t ip;
     uint32_t block[3], thread[3];
     bool thread_known; /* false: some thread of the block */

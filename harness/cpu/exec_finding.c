@@ -101,6 +101,7 @@ static void add_fault(struct line *l, const struct machine *m, struct cpu_findin
     const uintptr_t arena = (uintptr_t)m->lds_arena, lds = (uintptr_t)m->block.lds;
     f->address = m->fault.address;
     f->is_write = m->fault.is_write;
+    f->in_lds = f->address >= arena && f->address < arena + LDS_ARENA_SIZE;
     if (f->address >= lds && f->address < arena + LDS_ARENA_SIZE)
         add(l, "LDS overrun: %s at byte %zu of %zu", what, (size_t)(f->address - lds),
             m->launch->dynamic_lds);

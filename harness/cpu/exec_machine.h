@@ -21,21 +21,7 @@
 #include "harness/cpu/exec.h"
 #include "harness/cpu/fiber.h"
 
-#define MAX_LANES 64
 #define MAX_WAVES (CPU_MAX_THREADS / 32)
-
-/* A lane's operand must outlive the rendezvous until every lane has read it, while fast lanes are
- * already on their way into the next one. No lane can be two ahead, so two sets take turns. */
-struct wave {
-    uint32_t first, lanes, size; /* thread of lane 0, lanes that exist, wave size */
-    uint32_t arrived;
-    unsigned turn; /* the set that the rendezvous being gathered uses */
-    bool mixed;    /* its lanes came from different places */
-    const struct cpu_site *site;
-    uint32_t narrow[2][MAX_LANES];
-    uint64_t wide[2][MAX_LANES];
-    uint64_t result[2]; /* where all lanes get the same */
-};
 
 /* What a signal handler saw. Put into words later, on the main context. */
 struct fault {
@@ -47,6 +33,9 @@ struct fault {
 struct machine {
     struct cpu_block block; /* first: kernels hand it back as `struct cpu_block *` */
     const struct cpu_launch *launch;
+    struct share *share;            /* of the launch; NULL: only the chunk at hand */
+    uint64_t chunk_next, chunk_end; /* blocks taken and not yet run, in order of running */
+    uint64_t number;                /* of the block that runs */
 
     struct fiber main;
     struct fiber fibers[CPU_MAX_THREADS]; /* by slot: one stack each */
@@ -55,8 +44,9 @@ struct machine {
     uint32_t free_count;
     uint32_t guarded; /* slots whose guard pages have been made */
     uint32_t slot;    /* the one that runs now */
-    bool one_by_one;  /* NO_SYNC: one thread per call of the runner */
-    bool reversed;    /* order of threads after the next barrier, with an order_seed */
+    bool no_sync;
+    bool one_by_one; /* NO_SYNC: one thread per call of the runner */
+    bool reversed;   /* order of threads after the next barrier, with an order_seed */
 
     uint16_t ready[2 * CPU_MAX_THREADS]; /* ring of threads that can go on */
     uint32_t ready_head, ready_tail;
@@ -65,8 +55,7 @@ struct machine {
     bool mixed;       /* not all at the same one */
     const struct cpu_site *barrier;
 
-    uint32_t wave_shift;
-    struct wave waves[MAX_WAVES];
+    struct cpu_wave waves[MAX_WAVES];
 
     uint16_t order[CPU_MAX_THREADS];
     struct cpu_index thread_idx[CPU_MAX_THREADS];
@@ -76,7 +65,7 @@ struct machine {
     volatile sig_atomic_t expired; /* the time limit passed */
     enum cpu_outcome outcome;
     struct fault fault;
-    const struct wave *split;         /* of CPU_SPLIT_WAVE */
+    const struct cpu_wave *split;     /* of CPU_SPLIT_WAVE */
     const struct cpu_site *forbidden; /* of CPU_MISUSE */
 
     unsigned char *stacks, *lds_arena, *signal_stack;
@@ -95,17 +84,21 @@ extern __thread struct machine *machine_here;
 #define LDS_CANARY     ((size_t)128)
 #define SIGNAL_STACK   ((size_t)64 * 1024)
 
+/* Sets up the next block; false when none is left. */
+bool launch_next_block(struct machine *m);
+
+/* False, and m->fault, when the block wrote beside its LDS. */
+bool launch_end_block(struct machine *m);
+
 /* exec_schedule.c: runs the block that m->block describes, until all of its threads have left or
  * m->outcome says why not. */
 void schedule_block(struct machine *m);
 
+/* The same for all blocks of a launch without barriers. */
+void schedule_rows(struct machine *m);
+
 /* Ends the running block from wherever this is. Does not return (see fiber_leave). */
 void schedule_abort(struct machine *m, enum cpu_outcome outcome);
-
-/* Waits until all lanes of the wave are at `site`; the last one calls `work` first. Returns the
- * wave; `turn` must have been taken from it before. */
-void schedule_rendezvous(struct machine *m, struct wave *wave, uint32_t thread,
-                         const struct cpu_site *site, void (*work)(struct wave *));
 
 /* exec_fault.c */
 bool fault_install(struct machine *m);

@@ -33,6 +33,7 @@ __asm__(".text\n"
         "    popq %r12\n"
         "    popq %rbx\n"
         "    popq %rbp\n"
+
         "    popq %rcx\n"
         "    jmp *%rcx\n"
         ".size fiber_swap, .-fiber_swap\n"
@@ -47,7 +48,6 @@ __asm__(".text\n"
         "    .cfi_endproc\n"
         ".size fiber_start, .-fiber_start\n");
 
-void fiber_swap(struct fiber *from, struct fiber *to);
 void fiber_start(void);
 
 static void prepare(struct fiber *f, void *stack, size_t size, void (*entry)(void *), void *arg)
@@ -65,7 +65,7 @@ static void prepare(struct fiber *f, void *stack, size_t size, void (*entry)(voi
 
 #else
 
-static void fiber_swap(struct fiber *from, struct fiber *to)
+void fiber_swap(struct fiber *from, struct fiber *to)
 {
     swapcontext(&from->context, &to->context);
 }
@@ -126,16 +126,17 @@ void fiber_thread(struct fiber *f)
 #endif
 }
 
-void fiber_switch(struct fiber *from, struct fiber *to)
+#if FIBER_ASAN
+void fiber_annotate_start(struct fiber *from, const struct fiber *to)
 {
-#if FIBER_ASAN
     __sanitizer_start_switch_fiber(&from->fake_stack, to->stack, to->stack_size);
-#endif
-    fiber_swap(from, to);
-#if FIBER_ASAN
-    __sanitizer_finish_switch_fiber(from->fake_stack, NULL, NULL);
-#endif
 }
+
+void fiber_annotate_end(const struct fiber *from)
+{
+    __sanitizer_finish_switch_fiber(from->fake_stack, NULL, NULL);
+}
+#endif
 
 void fiber_leave(struct fiber *from, struct fiber *to)
 {

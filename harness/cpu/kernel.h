@@ -28,12 +28,29 @@ struct cpu_index {
     uint32_t x, y, z;
 };
 
+#define CPU_MAX_LANES 64
+
+/* A wave. Each lane stores its operand, all meet, and each reads what it needs. What was stored
+ * must stay until every lane has read it, while fast lanes are already on their way into the next
+ * meeting; no lane can be two ahead, so two sets take turns. */
+struct cpu_wave {
+    uint32_t first, lanes, size; /* thread of lane 0, lanes that exist, wave size */
+    uint32_t arrived;
+    uint32_t turn; /* the set of the meeting that is being gathered */
+    bool mixed;    /* its lanes came from different places */
+    const struct cpu_site *site;
+    uint32_t narrow[2][CPU_MAX_LANES]; /* operands; all ones for lanes that do not exist */
+    uint64_t wide[2][CPU_MAX_LANES];
+    uint64_t result[2]; /* where all lanes get the same */
+};
+
 /* The block being run, as its kernel sees it. Threads are numbered x first, then y, then z. */
 struct cpu_block {
     const void *args;
     void *lds; /* dynamic LDS, 16-byte aligned, NULL when the launch has none */
     struct cpu_index block_idx, block_dim, grid_dim;
-    uint32_t wave_size;
+    uint32_t wave_size, wave_shift; /* a power of two and its logarithm */
+    struct cpu_wave *waves;
 
     /* Runner with barriers: takes threads order[next], ... until one has been parked. */
     const uint16_t *order;
@@ -56,31 +73,22 @@ struct kernel {
 
 /* The executor's side of barriers and collectives. `thread` is the caller's number. They return
  * when the other threads have arrived too; if those never do, the launch ends with a finding and
- * they do not return at all. */
+ * they do not return at all. Both are written to switch to another fiber as their last act, so that
+ * a parked thread has no frame of theirs on its stack. */
 void cpu_barrier(struct cpu_block *block, uint32_t thread, const struct cpu_site *site);
 
-/* The value that lane `source` of the caller's wave gave; all ones for a lane that is not there. */
-uint32_t cpu_shuffle32(struct cpu_block *block, uint32_t thread, uint32_t value, uint32_t source,
-                       const struct cpu_site *site);
-uint64_t cpu_shuffle64(struct cpu_block *block, uint32_t thread, uint64_t value, uint32_t source,
-                       const struct cpu_site *site);
+/* All lanes of the caller's wave have stored their operands; the last one to arrive runs `work`,
+ * which may be NULL. */
+void cpu_meet(struct cpu_block *block, uint32_t thread, const struct cpu_site *site,
+              void (*work)(struct cpu_wave *));
 
-/* One bit per lane, 0 for lanes that are not there. `*lanes` gets the wave's existing lanes. */
-uint64_t cpu_ballot(struct cpu_block *block, uint32_t thread, bool predicate, uint64_t *lanes,
-                    const struct cpu_site *site);
-
-/* Whole-wave operations, each a single rendezvous whose last lane does the work. Reductions add in
- * the order of a butterfly (distance wave_size/2 first), so that they equal six shuffles bit for
- * bit. */
-float cpu_wave_add_f32(struct cpu_block *block, uint32_t thread, float value,
-                       const struct cpu_site *site);
-float cpu_wave_max_f32(struct cpu_block *block, uint32_t thread, float value,
-                       const struct cpu_site *site);
-uint32_t cpu_wave_add_u32(struct cpu_block *block, uint32_t thread, uint32_t value,
-                          const struct cpu_site *site);
-uint32_t cpu_wave_max_u32(struct cpu_block *block, uint32_t thread, uint32_t value,
-                          const struct cpu_site *site);
-uint32_t cpu_wave_scan_u32(struct cpu_block *block, uint32_t thread, uint32_t value,
-                           const struct cpu_site *site);
+/* Work of the last lane. Reductions add in the order of a butterfly (distance size/2 first), so
+ * that they equal six shuffles bit for bit; lanes that do not exist take part as all ones. */
+void cpu_work_ballot(struct cpu_wave *wave);
+void cpu_work_add_f32(struct cpu_wave *wave);
+void cpu_work_max_f32(struct cpu_wave *wave);
+void cpu_work_add_u32(struct cpu_wave *wave);
+void cpu_work_max_u32(struct cpu_wave *wave);
+void cpu_work_scan_u32(struct cpu_wave *wave); /* inclusive, in place of the operands */
 
 #endif

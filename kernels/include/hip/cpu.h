@@ -46,7 +46,7 @@ typedef struct {
  * what differs between threads is put back after each wait. */
 struct cpu_self {
     uint3 thread_idx, block_idx, block_dim, grid_dim;
-    uint32_t wave_size;
+    uint32_t wave_size, wave_shift;
     uint32_t thread; /* number in the block */
     bool parked;     /* has waited, so its runner must not start another thread */
     void *lds;
@@ -70,6 +70,7 @@ static inline __attribute__((unused)) void cpu_enter(struct cpu_block *block)
     cpu_self.block_dim = block->block_dim;
     cpu_self.grid_dim = block->grid_dim;
     cpu_self.wave_size = block->wave_size;
+    cpu_self.wave_shift = block->wave_shift;
     cpu_self.lds = block->lds;
 }
 
@@ -156,38 +157,30 @@ static inline __attribute__((unused)) uint32_t cpu_lane(void)
     return cpu_self.thread & (cpu_self.wave_size - 1);
 }
 
-static inline __attribute__((unused)) uint32_t cpu_shfl_u32(uint32_t v, uint32_t source,
-                                                            const struct cpu_site *site)
-{
-    uint32_t r;
-    CPU_WAIT(r = cpu_shuffle32(cpu_self.block, cpu_thread, v, source, site));
-    return r;
-}
-
-static inline __attribute__((unused)) uint64_t cpu_shfl_u64(uint64_t v, uint32_t source,
-                                                            const struct cpu_site *site)
-{
-    uint64_t r;
-    CPU_WAIT(r = cpu_shuffle64(cpu_self.block, cpu_thread, v, source, site));
-    return r;
-}
-
-#define CPU_SHUFFLE_OF(TYPE, NAME, BITS, VIA)                                                      \
-    static inline __attribute__((unused)) TYPE NAME(TYPE v, uint32_t source,                       \
-                                                    const struct cpu_site *site)                   \
+/* Stores the operand, meets the wave, and reads `read` from the same set of operands. */
+#define CPU_COLLECTIVE(TYPE, NAME, PARAMETERS, OPERANDS, WORK, READ)                               \
+    static inline __attribute__((unused)) TYPE NAME PARAMETERS                                     \
     {                                                                                              \
-        BITS bits;                                                                                 \
-        memcpy(&bits, &v, sizeof(bits));                                                           \
-        bits = VIA(bits, source, site);                                                            \
-        memcpy(&v, &bits, sizeof(v));                                                              \
-        return v;                                                                                  \
+        struct cpu_wave *wave = &cpu_self.block->waves[cpu_self.thread >> cpu_self.wave_shift];    \
+        const uint32_t turn = wave->turn, lane = cpu_lane();                                       \
+        memcpy(&wave->OPERANDS[turn][lane], &v, sizeof(v));                                        \
+        CPU_WAIT(cpu_meet(cpu_self.block, cpu_thread, site, WORK));                                \
+        TYPE r;                                                                                    \
+        memcpy(&r, READ, sizeof(r));                                                               \
+        return r;                                                                                  \
     }
-CPU_SHUFFLE_OF(int, cpu_shfl_i32, uint32_t, cpu_shfl_u32)
-CPU_SHUFFLE_OF(float, cpu_shfl_f32, uint32_t, cpu_shfl_u32)
-CPU_SHUFFLE_OF(double, cpu_shfl_f64, uint64_t, cpu_shfl_u64)
-CPU_SHUFFLE_OF(long, cpu_shfl_i64, uint64_t, cpu_shfl_u64)
-CPU_SHUFFLE_OF(long long, cpu_shfl_ll, uint64_t, cpu_shfl_u64)
-CPU_SHUFFLE_OF(unsigned long long, cpu_shfl_ull, uint64_t, cpu_shfl_u64)
+#define CPU_SHUFFLE_OF(TYPE, SUFFIX, OPERANDS)                                                     \
+    CPU_COLLECTIVE(TYPE, cpu_shfl_##SUFFIX,                                                        \
+                   (TYPE v, uint32_t source, const struct cpu_site *site), OPERANDS, NULL,         \
+                   &wave->OPERANDS[turn][source & (CPU_MAX_LANES - 1)])
+CPU_SHUFFLE_OF(int, i32, narrow)
+CPU_SHUFFLE_OF(unsigned, u32, narrow)
+CPU_SHUFFLE_OF(float, f32, narrow)
+CPU_SHUFFLE_OF(long, i64, wide)
+CPU_SHUFFLE_OF(unsigned long, u64, wide)
+CPU_SHUFFLE_OF(long long, ll, wide)
+CPU_SHUFFLE_OF(unsigned long long, ull, wide)
+CPU_SHUFFLE_OF(double, f64, wide)
 
 #define CPU_SHUFFLE(v, source, what)                                                               \
     _Generic((v), float                                                                            \
@@ -235,38 +228,22 @@ static inline __attribute__((unused)) uint32_t cpu_source_xor(int mask, int widt
 #define __shfl_xor(v, ...)                                CPU_SHUFFLE_BY(cpu_source_xor, "__shfl_xor", v, __VA_ARGS__, warpSize, 0)
 #define CPU_SHUFFLE_BY(source, what, v, lane, width, ...) CPU_SHUFFLE(v, source(lane, width), what)
 
-static inline __attribute__((unused)) uint64_t cpu_vote(bool predicate, uint64_t *lanes,
-                                                        const struct cpu_site *site)
-{
-    uint64_t r;
-    CPU_WAIT(r = cpu_ballot(cpu_self.block, cpu_thread, predicate, lanes, site));
-    return r;
-}
+/* Votes: one bit per lane, 0 for lanes that do not exist. */
+CPU_COLLECTIVE(uint64_t, cpu_vote, (uint32_t v, const struct cpu_site *site), narrow,
+               cpu_work_ballot, &wave->result[turn])
 
-static inline __attribute__((unused)) int cpu_vote_all(bool predicate, const struct cpu_site *site)
-{
-    uint64_t lanes;
-    const uint64_t votes = cpu_vote(predicate, &lanes, site);
-    return votes == lanes;
-}
+#define __ballot(p) ((unsigned long long) cpu_vote((p) != 0, CPU_SITE("__ballot")))
+#define __any(p)    (cpu_vote((p) != 0, CPU_SITE("__any")) != 0)
+#define __all(p)    (cpu_vote((p) == 0, CPU_SITE("__all")) == 0)
 
-#define __ballot(p) ((unsigned long long)cpu_vote((p) != 0, &(uint64_t){0}, CPU_SITE("__ballot")))
-#define __any(p)    (cpu_vote((p) != 0, &(uint64_t){0}, CPU_SITE("__any")) != 0)
-#define __all(p)    cpu_vote_all((p) != 0, CPU_SITE("__all"))
-
-/* The wave helpers of kernels/kernel.h. */
-#define CPU_WAVE_OF(TYPE, NAME, VIA)                                                               \
-    static inline __attribute__((unused)) TYPE NAME(TYPE v, const struct cpu_site *site)           \
-    {                                                                                              \
-        TYPE r;                                                                                    \
-        CPU_WAIT(r = VIA(cpu_self.block, cpu_thread, v, site));                                    \
-        return r;                                                                                  \
-    }
-CPU_WAVE_OF(float, cpu_reduce_add_f32, cpu_wave_add_f32)
-CPU_WAVE_OF(float, cpu_reduce_max_f32, cpu_wave_max_f32)
-CPU_WAVE_OF(uint32_t, cpu_reduce_add_u32, cpu_wave_add_u32)
-CPU_WAVE_OF(uint32_t, cpu_reduce_max_u32, cpu_wave_max_u32)
-CPU_WAVE_OF(uint32_t, cpu_scan_add_u32, cpu_wave_scan_u32)
+/* The wave helpers of kernels/wave.h. */
+#define CPU_WAVE_OF(TYPE, NAME, WORK, READ)                                                        \
+    CPU_COLLECTIVE(TYPE, NAME, (TYPE v, const struct cpu_site *site), narrow, WORK, READ)
+CPU_WAVE_OF(float, cpu_reduce_add_f32, cpu_work_add_f32, &wave->result[turn])
+CPU_WAVE_OF(float, cpu_reduce_max_f32, cpu_work_max_f32, &wave->result[turn])
+CPU_WAVE_OF(uint32_t, cpu_reduce_add_u32, cpu_work_add_u32, &wave->result[turn])
+CPU_WAVE_OF(uint32_t, cpu_reduce_max_u32, cpu_work_max_u32, &wave->result[turn])
+CPU_WAVE_OF(uint32_t, cpu_scan_add_u32, cpu_work_scan_u32, &wave->narrow[turn][lane])
 
 /* Bits and conversions. ----------------------------------------------------------------------- */
 
