@@ -49,6 +49,7 @@ struct cpu_block {
     const void *args;
     void *lds; /* dynamic LDS, 16-byte aligned, NULL when the launch has none */
     struct cpu_index block_idx, block_dim, grid_dim;
+    bool entered; /* the kernel's file has been told what the blocks of the launch share */
     uint32_t wave_size, wave_shift; /* a power of two and its logarithm */
     struct cpu_wave *waves;
 

@@ -19,11 +19,18 @@ bool bind_tensors(struct binding *b, const struct kase *kase, struct arena *aren
     return true;
 }
 
-/* Repeats one element's poison over `bytes` bytes, which must be whole elements. */
-static void poison_bytes(enum dtype type, unsigned which, unsigned char *at, size_t bytes)
+/* A workspace has its own poison: an output that shows it was computed from uninitialised memory,
+ * and must not be taken for an output that was never written. */
+static uint32_t poison_of(const struct tensor *t, unsigned which)
 {
-    uint32_t bits = dtype_poison(type, which);
-    size_t size = dtype_bytes(type);
+    return dtype_poison(t->dtype, which) ^ (t->role == TENSOR_WORKSPACE);
+}
+
+/* Repeats one element's poison over `bytes` bytes, which must be whole elements. */
+static void poison_bytes(const struct tensor *t, unsigned which, unsigned char *at, size_t bytes)
+{
+    uint32_t bits = poison_of(t, which);
+    size_t size = dtype_bytes(t->dtype);
     if (size == 1) {
         memset(at, (int)(bits & 255), bytes);
         return;
@@ -35,12 +42,12 @@ static void poison_bytes(enum dtype type, unsigned which, unsigned char *at, siz
     memcpy(at + done, &pair, bytes - done);
 }
 
-static bool is_poison(enum dtype type, unsigned which, const unsigned char *at, size_t bytes,
+static bool is_poison(const struct tensor *t, unsigned which, const unsigned char *at, size_t bytes,
                       size_t *wrong)
 {
-    uint32_t bits = dtype_poison(type, which);
+    uint32_t bits = poison_of(t, which);
     unsigned char pattern[4];
-    size_t size = dtype_bytes(type);
+    size_t size = dtype_bytes(t->dtype);
     memcpy(pattern, &bits, 4);
     for (size_t i = 0; i < bytes; i++)
         if (at[i] != pattern[i % size]) {
@@ -60,18 +67,20 @@ static size_t used_rows(const struct tensor *t)
     return t->rows - t->unused_rows;
 }
 
-static bool has_gaps(const struct tensor *t)
+static size_t gap_count(const struct tensor *t)
 {
-    return (t->stride > t->cols && t->rows > 1) || t->unused_rows;
+    if (t->unused_rows == t->rows)
+        return t->rows ? 1 : 0;
+    return t->stride > t->cols || t->unused_rows ? used_rows(t) : 0;
 }
 
-/* The watched parts of the gap behind row `row` (in use): all of it, but only the two ends when the
- * tensor is sparse and the gap large. */
-static size_t gaps_behind(const struct binding *b, size_t i, size_t row, struct gap out[2])
+/* The watched parts of gap `row`, the one behind that row (of a tensor without rows in use, the
+ * whole tensor): all of it, but only its two ends when the tensor is sparse and the gap large. */
+static size_t gap_parts(const struct binding *b, size_t i, size_t row, struct gap out[2])
 {
     const struct tensor *t = &b->tensor[i];
     size_t size = dtype_bytes(t->dtype);
-    size_t begin = (row * t->stride + t->cols) * size;
+    size_t begin = used_rows(t) ? (row * t->stride + t->cols) * size : 0;
     size_t end = row + 1 < used_rows(t) ? (row + 1) * t->stride * size : b->bytes[i];
     out[0] = (struct gap){begin, end - begin};
     if (!b->buffer[i].sparse || end - begin <= 2 * BIND_GAP_WINDOW)
@@ -85,10 +94,10 @@ static void poison_gaps(const struct binding *b, size_t i, unsigned poison)
 {
     const struct tensor *t = &b->tensor[i];
     struct gap gap[2];
-    for (size_t row = 0; has_gaps(t) && row < used_rows(t); row++) {
-        size_t n = gaps_behind(b, i, row, gap);
+    for (size_t row = 0, rows = gap_count(t); row < rows; row++) {
+        size_t n = gap_parts(b, i, row, gap);
         for (size_t g = 0; g < n; g++)
-            poison_bytes(t->dtype, poison, b->buffer[i].host + gap[g].begin, gap[g].bytes);
+            poison_bytes(t, poison, b->buffer[i].host + gap[g].begin, gap[g].bytes);
     }
 }
 
@@ -136,17 +145,17 @@ static bool fill_inputs(struct binding *b, struct error *err)
     return true;
 }
 
-/* Poisons what the kernel is to write; a sparse tensor only where its rows are. */
+/* Poisons what the kernel is to write, and what it must leave alone in between. */
 static void poison_output(const struct binding *b, size_t i, unsigned poison)
 {
     const struct tensor *t = &b->tensor[i];
     size_t size = dtype_bytes(t->dtype);
-    if (!has_gaps(t)) {
-        poison_bytes(t->dtype, poison, b->buffer[i].host, b->bytes[i]);
+    if (!gap_count(t)) {
+        poison_bytes(t, poison, b->buffer[i].host, b->bytes[i]);
         return;
     }
     for (size_t row = 0; row < used_rows(t); row++)
-        poison_bytes(t->dtype, poison, b->buffer[i].host + row * t->stride * size, t->cols * size);
+        poison_bytes(t, poison, b->buffer[i].host + row * t->stride * size, t->cols * size);
     poison_gaps(b, i, poison);
 }
 
@@ -216,41 +225,50 @@ static bool gaps_intact(const struct binding *b, size_t i, unsigned poison, stru
 {
     const struct tensor *t = &b->tensor[i];
     struct gap gap[2];
-    for (size_t row = 0; has_gaps(t) && row < used_rows(t); row++) {
-        size_t n = gaps_behind(b, i, row, gap), wrong;
+    for (size_t row = 0, rows = gap_count(t); row < rows; row++) {
+        size_t n = gap_parts(b, i, row, gap), at;
         for (size_t g = 0; g < n; g++) {
-            if (is_poison(t->dtype, poison, b->buffer[i].host + gap[g].begin, gap[g].bytes, &wrong))
+            if (is_poison(t, poison, b->buffer[i].host + gap[g].begin, gap[g].bytes, &at))
                 continue;
-            found(v, t, VERDICT_STRAY_WRITE, DETECTOR_CANARY, gap[g].begin + wrong);
+            at += gap[g].begin;
+            found(v, t, VERDICT_STRAY_WRITE, DETECTOR_CANARY, at);
             snprintf(v->signature, sizeof(v->signature), "write between rows");
             snprintf(v->summary, sizeof(v->summary),
-                     "%s: a byte outside every row was overwritten, %zu bytes behind the last "
-                     "element of row %zu",
-                     t->name,
-                     gap[g].begin + wrong - (row * t->stride + t->cols) * dtype_bytes(t->dtype),
-                     row);
+                     "%s: byte %zu, which belongs to no row in use, was overwritten (behind row "
+                     "%zu)",
+                     t->name, at, row);
             return false;
         }
     }
     return true;
 }
 
-/* Every touched page of a sparse output must be near a row in use or the tensor's end. */
+enum { PAGE = 4096, MARGIN = BIND_GAP_WINDOW + PAGE };
+
+/* Whether the page at byte `at` is one that a row in use or a watched part of a gap reaches. */
+static bool near_row(const struct binding *b, size_t i, size_t at)
+{
+    const struct tensor *t = &b->tensor[i];
+    size_t size = dtype_bytes(t->dtype), pitch = t->stride * size, rows = used_rows(t);
+    size_t row = (at + MARGIN) / pitch;
+    if (at < MARGIN || at + MARGIN >= b->bytes[i])
+        return true;
+    for (size_t r = row ? row - 1 : 0; r <= row && r < rows; r++)
+        if (at + MARGIN >= r * pitch && at < r * pitch + t->cols * size + MARGIN)
+            return true;
+    return false;
+}
+
+/* Every touched page of a sparse output must be near a row in use or an end of the tensor. */
 static bool pages_intact(const struct binding *b, size_t i, struct verdict *v)
 {
-    enum { PAGE = 4096, MARGIN = BIND_GAP_WINDOW + PAGE };
     const struct tensor *t = &b->tensor[i];
-    size_t size = dtype_bytes(t->dtype), pitch = t->stride * size, begin, end = 0;
-    if (!b->buffer[i].sparse || !has_gaps(t))
+    size_t begin, end = 0;
+    if (!b->buffer[i].sparse || !gap_count(t))
         return true;
     while (arena_touched(b->arena, (unsigned)i, end, &begin, &end)) {
         for (size_t at = begin; at < end; at += PAGE) {
-            size_t in_row = at % pitch;
-            if ((at / pitch < used_rows(t) && in_row < t->cols * size + MARGIN) ||
-                ((at + MARGIN) / pitch < used_rows(t) && in_row + MARGIN >= pitch) || at < MARGIN ||
-                at + MARGIN >= b->bytes[i] ||
-                (used_rows(t) && at < used_rows(t) * pitch + MARGIN &&
-                 at + MARGIN > used_rows(t) * pitch))
+            if (near_row(b, i, at))
                 continue;
             found(v, t, VERDICT_STRAY_WRITE, DETECTOR_CANARY, at);
             snprintf(v->signature, sizeof(v->signature), "access between rows");

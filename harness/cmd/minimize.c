@@ -1,0 +1,101 @@
+/* harness minimize: shrinks saved cases further, in place of the file or under --out. */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/case/casefile.h"
+#include "harness/cmd/commands.h"
+#include "harness/cmd/select.h"
+#include "harness/hunt/minimize.h"
+#include "harness/run/mutant_load.h"
+
+enum { MAX_TRIES = 5000, MAX_SECONDS = 300 };
+
+/* The first run of the case: what the smaller ones must reproduce. */
+static bool run_first(struct pool *pool, const struct kase *kase, struct verdict *v,
+                      struct error *err)
+{
+    uint64_t ticket;
+    if (!pool_submit(pool, 0, kase, err))
+        return false;
+    for (;;) {
+        switch (pool_wait(pool, 1, &ticket, v, err)) {
+        case POOL_VERDICT:
+            return true;
+        case POOL_NOTHING:
+            break;
+        case POOL_INTERRUPTED:
+            return error_set(err, ERROR_INTERNAL, "interrupted");
+        case POOL_FAILED:
+            return false;
+        }
+    }
+}
+
+static bool load_variant(const struct options *o, struct casefile *file, struct error *err)
+{
+    char dir[PATH_MAX], name[128];
+    const struct mutant *mutant;
+    if (!select_mutant(o, &mutant, err))
+        return false;
+    if (!mutant && file->mutant[0]) {
+        snprintf(name, sizeof(name), "%s.%s", file->kase.op->name, file->mutant);
+        if (!mutant_dir(o->mutants_dir, dir, sizeof(dir), err) ||
+            !(mutant = mutant_load(dir, name, err)))
+            return false;
+    }
+    if (mutant)
+        file->kase.op = mutant->op;
+    return true;
+}
+
+static bool shrink(struct pool *pool, struct casefile *file, const char *path, struct error *err)
+{
+    struct minimize m = {.pool = pool, .max_tries = MAX_TRIES, .max_seconds = MAX_SECONDS};
+    struct verdict v;
+    if (!run_first(pool, &file->kase, &v, err))
+        return false;
+    if (verdict_passed(v.kind))
+        return error_set(err, ERROR_INPUT, "%s: the case passes now; there is nothing to minimise",
+                         path);
+    bool done = minimize_case(&m, &file->kase, &v, err);
+    file->verdict = (struct verdict){.kind = v.kind, .detector = v.detector, .offset = v.offset};
+    memcpy(file->verdict.tensor, v.tensor, sizeof(v.tensor));
+    memcpy(file->verdict.signature, v.signature, sizeof(v.signature));
+    if (!casefile_write(file, path, err))
+        return false;
+    char line[KASE_MAX_LINE];
+    if (!kase_format(&file->kase, line, sizeof(line), err))
+        return false;
+    printf("%s: %s in %u tries: %s\n", path, done ? "minimised" : "cut short", m.tries, line);
+    return true;
+}
+
+static bool minimize_file(const struct options *o, const char *path, struct error *err)
+{
+    struct casefile file;
+    casefile_init(&file);
+    bool good = casefile_read(&file, path, err) && load_variant(o, &file, err);
+    if (good) {
+        struct pool_options options = {.workers = 1,
+                                       .session = {.wave = file.wave, .timeout_s = o->timeout_s}};
+        struct pool *pool = pool_create(&options, err);
+        good = pool && shrink(pool, &file, path, err);
+        pool_destroy(pool);
+    }
+    casefile_release(&file);
+    return good;
+}
+
+int cmd_minimize(const struct options *o)
+{
+    struct error err;
+    if (!o->n_inputs) {
+        error_set(&err, ERROR_INPUT, "minimize: name one or more case files");
+        return error_report(&err);
+    }
+    for (size_t i = 0; i < o->n_inputs; i++)
+        if (!minimize_file(o, o->input[i], &err))
+            return error_report(&err);
+    return 0;
+}

@@ -1,0 +1,90 @@
+#include "harness/cmd/reporting.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/base/clock.h"
+#include "harness/report/symbol.h"
+
+enum { EXIT_NOTHING_RAN = 5, EXIT_INTERRUPTED = 130 };
+
+bool reporting_open(struct reporting *r, const struct options *o, struct error *err)
+{
+    memset(r, 0, sizeof(*r));
+    human_init(&r->human, o->quiet, o->verbose);
+    r->device = o->device;
+    if (o->json && !(r->json = json_open(o->json, o->command, err)))
+        return false;
+    if (!o->junit || (r->junit = junit_open(o->junit, err)))
+        return true;
+    struct error ignored;
+    if (r->json && !sink_close(r->json, &r->summary, &ignored))
+        return false;
+    return false;
+}
+
+bool reporting_result(struct reporting *r, const struct kase *kase, const char *source,
+                      const char *mutant, unsigned repeat, const struct verdict *v,
+                      struct error *err)
+{
+    char line[KASE_MAX_LINE], where[256];
+    if (!kase_format(kase, line, sizeof(line), err))
+        return false;
+    struct result result = {.kase = kase,
+                            .line = line,
+                            .source = source,
+                            .device = r->device,
+                            .mutant = mutant,
+                            .repeat = repeat,
+                            .verdict = v};
+    if (v->object[0] && symbol_resolve(v->object, v->object_offset, where, sizeof(where)))
+        result.where = where;
+    summary_count(&r->summary, v);
+    human_result(&r->human, &result);
+    return (!r->json || sink_result(r->json, &result, err)) &&
+           (!r->junit || sink_result(r->junit, &result, err));
+}
+
+/* Closes the sinks; both, even when one fails. */
+static bool close_sinks(struct reporting *r, struct error *err)
+{
+    bool good = true;
+    if (r->json)
+        good &= sink_close(r->json, &r->summary, err);
+    if (r->junit)
+        good &= sink_close(r->junit, &r->summary, err);
+    r->json = r->junit = NULL;
+    return good;
+}
+
+int reporting_close(struct reporting *r, bool interrupted)
+{
+    struct error err;
+    struct summary *s = &r->summary;
+    s->interrupted = interrupted;
+    s->seconds = clock_seconds() - r->human.started;
+    if (!s->cases)
+        s->exit_code = EXIT_NOTHING_RAN;
+    if (interrupted)
+        s->exit_code = EXIT_INTERRUPTED;
+    int code = s->exit_code;
+    human_summary(&r->human, s);
+    if (!s->cases && !interrupted)
+        fputs("harness: nothing ran: no case is left by the tag, filters and shard\n", stderr);
+    if (!close_sinks(r, &err))
+        code = error_report(&err);
+    human_release(&r->human);
+    return code;
+}
+
+int reporting_fail(struct reporting *r, const struct error *err)
+{
+    struct error ignored;
+    int code = error_report(err);
+    r->summary.exit_code = code;
+    r->summary.seconds = clock_seconds() - r->human.started;
+    if (!close_sinks(r, &ignored))
+        code = code ? code : 6;
+    human_release(&r->human);
+    return code;
+}

@@ -1,0 +1,56 @@
+/*
+ * A pool of worker processes that judge cases for a supervisor. The supervisor runs no kernel: a
+ * worker that crashes or hangs costs one verdict, the case it held, and a new worker takes its
+ * place. Cases go out and verdicts come back through pipes, in messages with a version and a
+ * checked length.
+ *
+ *     while (more || pool_busy(pool)) {
+ *         while (more && pool_has_room(pool))
+ *             pool_submit(pool, ticket, &kase, &err);
+ *         switch (pool_wait(pool, 1, &ticket, &verdict, &err)) { ... }
+ *     }
+ */
+#ifndef HARNESS_RUN_POOL_H
+#define HARNESS_RUN_POOL_H
+
+#include "harness/run/session.h"
+
+struct pool_options {
+    unsigned workers;
+    struct session_options session;
+};
+
+enum pool_event {
+    POOL_VERDICT,     /* a case is done */
+    POOL_NOTHING,     /* none within the time */
+    POOL_INTERRUPTED, /* SIGINT or SIGTERM; see pool_interrupted */
+    POOL_FAILED,      /* no worker can be had any more; the error says why */
+};
+
+struct pool;
+
+/* Starts the workers. Operators must not be loaded behind it: a worker knows what its supervisor
+ * knew when it was started. */
+struct pool *pool_create(const struct pool_options *, struct error *);
+
+/* Kills the workers; what they held is lost. */
+void pool_destroy(struct pool *);
+
+bool pool_has_room(const struct pool *);
+bool pool_busy(const struct pool *);
+
+/* Gives a case to an idle worker. `ticket` comes back with the verdict. */
+bool pool_submit(struct pool *, uint64_t ticket, const struct kase *, struct error *) MUST_CHECK;
+
+/* Waits for the next verdict, at most `seconds`. */
+enum pool_event pool_wait(struct pool *, double seconds, uint64_t *ticket, struct verdict *,
+                          struct error *);
+
+/* Makes SIGINT and SIGTERM set a flag instead of ending the process; call it once, early. */
+void pool_catch_signals(void);
+bool pool_interrupted(void);
+
+/* The process id of worker `i`; for tests that kill it. */
+int pool_worker_pid(const struct pool *, unsigned i);
+
+#endif

@@ -1,0 +1,545 @@
+#include "harness/run/session.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/clock.h"
+#include "harness/check/compare.h"
+#include "harness/cpu/exec.h"
+#include "harness/report/dump.h"
+#include "harness/run/bind.h"
+
+/* Tensor memory above this is given back behind the case that needed it. */
+#define RESIDENT_LIMIT ((size_t)256 << 20)
+
+/* A buffer that grows and is kept; its content does not survive growing. */
+struct scratch {
+    void *data;
+    size_t capacity;
+};
+
+struct session {
+    struct session_options options;
+    struct arena *arena;
+    struct scratch first[OP_MAX_TENSORS], second[OP_MAX_TENSORS], ref[OP_MAX_TENSORS];
+};
+
+/* What a case being judged consists of. */
+struct trial {
+    struct session *session;
+    const struct kase *kase;
+    struct binding bind;
+    struct ref_io io;
+    const void *in[OP_MAX_TENSORS];
+    void *out[OP_MAX_TENSORS];          /* reference */
+    void *first[OP_MAX_TENSORS];        /* dense results of the first run */
+    const void *second[OP_MAX_TENSORS]; /* of the second run, perhaps in the arena */
+    struct verdict *verdict;
+};
+
+struct session *session_create(const struct session_options *options, struct error *err)
+{
+    struct session *s = calloc(1, sizeof(*s));
+    if (!s) {
+        error_set(err, ERROR_INTERNAL, "no memory for a session");
+        return NULL;
+    }
+    s->options = *options;
+    s->arena = arena_create(err);
+    if (s->arena && cpu_init())
+        return s;
+    if (s->arena)
+        error_set(err, ERROR_INTERNAL, "no memory for the stacks of the CPU device");
+    session_destroy(s);
+    return NULL;
+}
+
+void session_destroy(struct session *s)
+{
+    if (!s)
+        return;
+    arena_destroy(s->arena);
+    for (size_t i = 0; i < OP_MAX_TENSORS; i++) {
+        free(s->first[i].data);
+        free(s->second[i].data);
+        free(s->ref[i].data);
+    }
+    free(s);
+}
+
+static size_t scratch_bytes(const struct session *s)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < OP_MAX_TENSORS; i++)
+        sum += s->first[i].capacity + s->second[i].capacity + s->ref[i].capacity;
+    return sum;
+}
+
+size_t session_resident(const struct session *s)
+{
+    return arena_resident(s->arena) + scratch_bytes(s);
+}
+
+static void drop(struct scratch *scratch)
+{
+    free(scratch->data);
+    *scratch = (struct scratch){0};
+}
+
+static void session_trim(struct session *s)
+{
+    if (scratch_bytes(s) > RESIDENT_LIMIT)
+        for (size_t i = 0; i < OP_MAX_TENSORS; i++) {
+            drop(&s->first[i]);
+            drop(&s->second[i]);
+            drop(&s->ref[i]);
+        }
+    if (arena_resident(s->arena) > RESIDENT_LIMIT)
+        arena_trim(s->arena);
+}
+
+/* NULL when there is no memory. Room for nothing is still an address. */
+static void *scratch_get(struct scratch *scratch, size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return NULL;
+    if (bytes < 64)
+        bytes = 64;
+    if (bytes > scratch->capacity) {
+        size_t rounded = bytes + bytes / 4;
+        drop(scratch);
+        scratch->data = malloc(rounded);
+        scratch->capacity = scratch->data ? rounded : 0;
+    }
+    return scratch->data;
+}
+
+static bool judged(struct verdict *v, enum verdict_kind kind, enum detector detector,
+                   const char *signature)
+{
+    v->kind = kind;
+    v->detector = detector;
+    snprintf(v->signature, sizeof(v->signature), "%s", signature);
+    return false;
+}
+
+static bool harness_error(struct verdict *v, const struct error *err)
+{
+    snprintf(v->summary, sizeof(v->summary), "%.380s", err->text);
+    return judged(v, VERDICT_ERROR, DETECTOR_NONE, "error");
+}
+
+/* --- The host guard --- */
+
+static bool same(const char *a, const char *b)
+{
+    return a == b || (a && b && !strcmp(a, b));
+}
+
+static const char *or_legal(const char *reason)
+{
+    return reason ? reason : "legal";
+}
+
+/* True when the case is to be run; otherwise the verdict says how the guard fared. */
+static bool guard_lets_run(const struct kase *kase, struct verdict *v)
+{
+    const struct op *op = kase->op;
+    const char *expected = kase->refuse[0] ? kase->refuse : NULL;
+    const char *contract = op->contract(kase), *guard = op->guard(kase, NULL);
+    if (!same(expected, contract)) {
+        snprintf(v->summary, sizeof(v->summary),
+                 "the line expects the case to be %s, but by the operator's contract it is %s%s",
+                 or_legal(expected), or_legal(contract),
+                 contract ? " (to be refused: expect=refuse:REASON)" : "");
+        return judged(v, VERDICT_WRONG, DETECTOR_HOST_GUARD, "expectation");
+    }
+    if (same(guard, contract)) {
+        if (!contract)
+            return true;
+        snprintf(v->summary, sizeof(v->summary), "refused as %s", contract);
+        return judged(v, VERDICT_REFUSED, DETECTOR_HOST_GUARD, contract);
+    }
+    if (!guard) {
+        snprintf(v->summary, sizeof(v->summary), "the guard lets pass what is %s", contract);
+        return judged(v, VERDICT_GUARD_MISSED, DETECTOR_HOST_GUARD, contract);
+    }
+    snprintf(v->summary, sizeof(v->summary), "the guard refuses as %s what is %s", guard,
+             or_legal(contract));
+    return judged(v, VERDICT_GUARD_FALSE, DETECTOR_HOST_GUARD, guard);
+}
+
+/* Every buffer one byte short must be refused, by name; the exact sizes must pass. */
+static bool guard_checks_sizes(const struct trial *t)
+{
+    const struct op *op = t->kase->op;
+    struct verdict *v = t->verdict;
+    size_t bytes[OP_MAX_TENSORS];
+    memcpy(bytes, t->bind.bytes, sizeof(bytes));
+    const char *exact = op->guard(t->kase, bytes);
+    if (exact) {
+        snprintf(v->summary, sizeof(v->summary), "the guard refuses exact buffers as %s", exact);
+        return judged(v, VERDICT_GUARD_FALSE, DETECTOR_HOST_GUARD, exact);
+    }
+    for (size_t i = 0; i < t->bind.count; i++) {
+        if (!bytes[i])
+            continue;
+        char expected[KASE_REASON_SIZE];
+        snprintf(expected, sizeof(expected), "short_%s", t->bind.tensor[i].name);
+        bytes[i]--;
+        const char *got = op->guard(t->kase, bytes);
+        bytes[i]++;
+        if (same(got, expected))
+            continue;
+        snprintf(v->tensor, sizeof(v->tensor), "%s", t->bind.tensor[i].name);
+        snprintf(v->summary, sizeof(v->summary),
+                 "a %s of %zu bytes, one less than needed, is %s by the guard instead of %s",
+                 t->bind.tensor[i].name, bytes[i] - 1, got ? got : "let pass", expected);
+        return judged(v, got ? VERDICT_GUARD_FALSE : VERDICT_GUARD_MISSED, DETECTOR_HOST_GUARD,
+                      expected);
+    }
+    return true;
+}
+
+/* --- Running --- */
+
+static void where_in_code(struct verdict *v, uintptr_t ip)
+{
+    Dl_info info;
+    if (!ip || !dladdr((void *)ip, &info) || !info.dli_fname) /* NOLINT: an address is a number */
+        return;
+    snprintf(v->object, sizeof(v->object), "%s", info.dli_fname);
+    v->object_offset = ip - (uintptr_t)info.dli_fbase;
+}
+
+/* A fault inside the address range of a tensor. */
+static void tensor_fault(const struct trial *t, const struct cpu_finding *f,
+                         const struct arena_location *at)
+{
+    struct verdict *v = t->verdict;
+    const char *name = t->bind.tensor[at->slot].name;
+    int64_t size = (int64_t)t->bind.bytes[at->slot];
+    bool before = at->offset < 0;
+    int64_t distance = before ? -at->offset : at->offset - size;
+    snprintf(v->tensor, sizeof(v->tensor), "%s", name);
+    v->offset = at->offset;
+    if (at->readonly_store && !before && at->offset < size) {
+        judged(v, VERDICT_INPUT_MODIFIED, DETECTOR_READ_ONLY, "store to an input");
+        snprintf(v->summary, sizeof(v->summary), "store to input %s at byte %lld of %lld", name,
+                 (long long)at->offset, (long long)size);
+        return;
+    }
+    judged(v, VERDICT_OOB, DETECTOR_GUARD_PAGE, "");
+    snprintf(v->signature, sizeof(v->signature), "%s %s", f->is_write ? "write" : "read",
+             before ? "before the start" : "behind the end");
+    snprintf(v->summary, sizeof(v->summary), "%s of %s %lld bytes %s (the tensor has %lld bytes)",
+             f->is_write ? "write" : "read", name, (long long)distance,
+             before ? "before its start" : "behind its end", (long long)size);
+}
+
+static void judge_finding(const struct trial *t, const struct step *step,
+                          const struct cpu_finding *f)
+{
+    static const struct {
+        enum verdict_kind kind;
+        enum detector detector;
+    } verdict_of[] = {
+        [CPU_FAULT] = {VERDICT_FAULT, DETECTOR_TRAP},
+        [CPU_DEADLOCK] = {VERDICT_DEADLOCK, DETECTOR_BARRIER},
+        [CPU_EARLY_EXIT] = {VERDICT_DEADLOCK, DETECTOR_BARRIER},
+        [CPU_SPLIT_WAVE] = {VERDICT_DEADLOCK, DETECTOR_BARRIER},
+        [CPU_TIMEOUT] = {VERDICT_TIMEOUT, DETECTOR_TIMER},
+        [CPU_STACK_OVERFLOW] = {VERDICT_FAULT, DETECTOR_TRAP},
+        [CPU_TRAP] = {VERDICT_FAULT, DETECTOR_TRAP},
+        [CPU_MISUSE] = {VERDICT_WRONG, DETECTOR_BARRIER},
+    };
+    struct verdict *v = t->verdict;
+    struct arena_location at;
+    where_in_code(v, f->ip);
+    snprintf(v->text, sizeof(v->text), "kernel %s: %s", step->kernel->name, f->text);
+    if (f->outcome == CPU_FAULT && arena_locate(t->session->arena, f->address, &at) &&
+        at.slot < t->bind.count) {
+        tensor_fault(t, f, &at);
+        return;
+    }
+    judged(v, verdict_of[f->outcome].kind, verdict_of[f->outcome].detector,
+           cpu_outcome_name(f->outcome));
+    if (f->in_lds)
+        judged(v, VERDICT_OOB, DETECTOR_LDS, f->is_write ? "write to LDS" : "read of LDS");
+    snprintf(v->summary, sizeof(v->summary), "%s: %.300s", step->kernel->name, f->text);
+}
+
+/* A run is fixed by three choices; see session.h. */
+struct run {
+    enum arena_side side;
+    unsigned poison;
+    uint64_t order;
+};
+
+static bool launch_plan(struct trial *t, uint64_t order)
+{
+    struct plan plan = {.count = 0};
+    t->kase->op->plan(t->kase, t->bind.tensor, t->bind.device, &plan);
+    for (size_t i = 0; i < plan.count; i++) {
+        const struct step *step = &plan.step[i];
+        struct cpu_finding finding;
+        if (step->kind == STEP_MEMSET) {
+            memset(step->target, step->value, step->bytes);
+            continue;
+        }
+        struct cpu_launch launch = {
+            .kernel = step->kernel,
+            .args = step->args,
+            .grid = {step->grid[0], step->grid[1], step->grid[2]},
+            .block = {step->block[0], step->block[1], step->block[2]},
+            .dynamic_lds = step->dynamic_lds,
+            .wave_size = t->session->options.wave,
+            .order_seed = order,
+            .time_limit_s = t->session->options.timeout_s,
+        };
+        if (cpu_run(&launch, &finding) != CPU_DONE) {
+            judge_finding(t, step, &finding);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool run_once(struct trial *t, struct run run)
+{
+    struct error err;
+    if (!bind_place(&t->bind, run.side, run.poison, &err))
+        return harness_error(t->verdict, &err);
+    return launch_plan(t, run.order) && bind_intact(&t->bind, run.poison, t->verdict);
+}
+
+static bool is_output(const struct trial *t, size_t i)
+{
+    return t->bind.tensor[i].role == TENSOR_OUTPUT;
+}
+
+/* Keeps the results of a run; a dense one only when `keep` (else it stays in the arena). */
+static bool collect(struct trial *t, struct scratch *scratch, bool keep, const void **result)
+{
+    for (size_t i = 0; i < t->bind.count; i++) {
+        if (!is_output(t, i))
+            continue;
+        size_t elements = tensor_elements(&t->bind.tensor[i]);
+        size_t size = dtype_bytes(t->bind.tensor[i].dtype);
+        void *room = scratch_get(&scratch[i], elements, size);
+        if (!room) {
+            struct error err;
+            error_set(&err, ERROR_INTERNAL, "no memory for a copy of %s", t->bind.tensor[i].name);
+            return harness_error(t->verdict, &err);
+        }
+        result[i] = bind_dense(&t->bind, i, room);
+        if (keep && result[i] != room)
+            result[i] = memcpy(room, result[i], elements * size);
+    }
+    return true;
+}
+
+/* --- The reference --- */
+
+static void poison_reference(const struct tensor *t, void *out, size_t elements)
+{
+    if (t->policy.kind == POLICY_BOUND) {
+        double poison = ref_poison();
+        for (size_t i = 0; i < elements; i++)
+            memcpy((char *)out + i * sizeof(poison), &poison, sizeof(poison));
+        return;
+    }
+    uint32_t bits = dtype_poison(t->dtype, 0);
+    if (dtype_bytes(t->dtype) == 1)
+        memset(out, (int)bits, elements);
+    else
+        for (size_t i = 0; i < elements; i++)
+            dtype_store(t->dtype, out, i, bits);
+}
+
+/* The sizes that the operator allocates must be those of its contract; the reference relies on
+ * them. */
+static bool sizes_hold(const struct trial *t)
+{
+    for (size_t i = 0; i < t->bind.count; i++) {
+        const struct tensor *tensor = &t->bind.tensor[i];
+        size_t expected = t->kase->op->ref_elements(t->kase, i);
+        if (tensor->role == TENSOR_INPUT || tensor->rows * tensor->cols == expected)
+            continue;
+        struct verdict *v = t->verdict;
+        snprintf(v->tensor, sizeof(v->tensor), "%s", tensor->name);
+        snprintf(v->summary, sizeof(v->summary),
+                 "%s is allocated with %zu elements, its contract says %zu", tensor->name,
+                 tensor->rows * tensor->cols, expected);
+        return judged(v, VERDICT_WRONG, DETECTOR_SIZE, "size");
+    }
+    return true;
+}
+
+static bool run_reference(struct trial *t)
+{
+    t->io = (struct ref_io){.tensor = t->bind.tensor, .in = t->in, .out = t->out};
+    for (size_t i = 0; i < t->bind.count; i++) {
+        const struct tensor *tensor = &t->bind.tensor[i];
+        if (tensor->role == TENSOR_INPUT)
+            t->in[i] = t->bind.buffer[i].host;
+        if (!is_output(t, i))
+            continue;
+        bool wide = tensor->policy.kind == POLICY_BOUND;
+        size_t elements = tensor_elements(tensor);
+        t->out[i] = scratch_get(&t->session->ref[i], elements,
+                                wide ? sizeof(double) : dtype_bytes(tensor->dtype));
+        if (!t->out[i]) {
+            struct error err;
+            error_set(&err, ERROR_INTERNAL, "no memory for the reference of %s", tensor->name);
+            return harness_error(t->verdict, &err);
+        }
+        poison_reference(tensor, t->out[i], elements);
+    }
+    t->kase->op->reference(t->kase, &t->io);
+    return true;
+}
+
+/* --- Judging --- */
+
+static bool results_equal(struct trial *t, const void *const *other)
+{
+    for (size_t i = 0; i < t->bind.count; i++) {
+        const struct tensor *tensor = &t->bind.tensor[i];
+        if (is_output(t, i) && memcmp(t->first[i], other[i],
+                                      tensor_elements(tensor) * dtype_bytes(tensor->dtype)) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Two runs differ: repeats the first with one thing changed at a time to name the cause. */
+static void why_runs_differ(struct trial *t, uint64_t order)
+{
+    static const struct {
+        enum verdict_kind kind;
+        const char *signature, *text;
+    } causes[] = {
+        {VERDICT_NONDETERMINISTIC, "differs when repeated", "an identical second run"},
+        {VERDICT_NONDETERMINISTIC, "depends on thread order",
+         "a run with threads and blocks in another order (a missing barrier, a race)"},
+        {VERDICT_POISON, "depends on poison",
+         "a run over other content of memory that nobody wrote"},
+    };
+    const struct run runs[] = {{ARENA_RIGHT, 0, 0}, {ARENA_RIGHT, 0, order}, {ARENA_RIGHT, 1, 0}};
+    struct verdict *v = t->verdict;
+    for (size_t i = 0; i < 3; i++) {
+        const void *again[OP_MAX_TENSORS];
+        if (!run_once(t, runs[i]) || !collect(t, t->session->second, false, again))
+            return;
+        /* Under another poison untouched elements differ by right: compare what was written. */
+        bool equal = results_equal(t, again);
+        if (i == 2)
+            equal = false;
+        if (equal)
+            continue;
+        judged(v, causes[i].kind, i == 2 ? DETECTOR_POISON : DETECTOR_RERUN, causes[i].signature);
+        snprintf(v->summary, sizeof(v->summary), "%s differs in %s", v->tensor, causes[i].text);
+        return;
+    }
+}
+
+static bool judge_output(struct trial *t, const struct tensor *tensors, size_t i, uint64_t order)
+{
+    static const struct {
+        enum verdict_kind kind;
+        enum detector detector;
+    } verdict_of[] = {
+        [COMPARE_WRONG] = {VERDICT_WRONG, DETECTOR_COMPARE},
+        [COMPARE_UNWRITTEN] = {VERDICT_UNWRITTEN, DETECTOR_POISON},
+        [COMPARE_STRAY] = {VERDICT_STRAY_WRITE, DETECTOR_POISON},
+        [COMPARE_RUNS_DIFFER] = {VERDICT_NONDETERMINISTIC, DETECTOR_RERUN},
+        [COMPARE_VACUOUS] = {VERDICT_VACUOUS, DETECTOR_VACUITY},
+    };
+    struct compare_input input = {.kase = t->kase,
+                                  .tensor = tensors,
+                                  .index = i,
+                                  .first = t->first[i],
+                                  .second = t->second[i],
+                                  .ref = &t->io,
+                                  .device_out = t->first};
+    struct compare_metrics metrics;
+    double cosine = t->verdict->cosine, relative = t->verdict->relative;
+    enum compare_kind kind = compare_output(&input, &metrics, t->verdict);
+    if (t->verdict->cosine > cosine)
+        t->verdict->cosine = cosine;
+    if (t->verdict->relative < relative)
+        t->verdict->relative = relative;
+    if (kind == COMPARE_EQUAL)
+        return compare_want(&input, t->verdict);
+    t->verdict->kind = verdict_of[kind].kind;
+    t->verdict->detector = verdict_of[kind].detector;
+    if (kind == COMPARE_RUNS_DIFFER)
+        why_runs_differ(t, order);
+    return false;
+}
+
+/* Compares every output. Vacuity counts only when nothing else is found. */
+static void judge_outputs(struct trial *t, uint64_t order)
+{
+    struct tensor compared[OP_MAX_TENSORS];
+    struct verdict vacuous = {.kind = VERDICT_PASS};
+    memcpy(compared, t->bind.tensor, sizeof(compared));
+    for (size_t i = 0; i < t->bind.count; i++) {
+        compared[i].rows -= compared[i].unused_rows;
+        compared[i].unused_rows = 0;
+    }
+    for (size_t i = 0; i < t->bind.count; i++) {
+        if (!is_output(t, i) || judge_output(t, compared, i, order))
+            continue;
+        if (t->verdict->kind != VERDICT_VACUOUS)
+            return;
+        vacuous = *t->verdict;
+        *t->verdict = (struct verdict){.cosine = vacuous.cosine, .relative = vacuous.relative};
+    }
+    if (vacuous.kind != VERDICT_PASS)
+        *t->verdict = vacuous;
+}
+
+static void dump(struct trial *t)
+{
+    struct error err;
+    if (t->session->options.dump_dir &&
+        !dump_case(t->session->options.dump_dir, t->kase, t->bind.tensor, t->bind.count, t->in,
+                   t->first, &t->io, &err))
+        harness_error(t->verdict, &err);
+}
+
+static void judge_case(struct trial *t)
+{
+    struct error err;
+    const struct kase *kase = t->kase;
+    uint64_t order = kase->seed * 2 + 1; /* any order but the natural one, which is 0 */
+    if (!guard_lets_run(kase, t->verdict))
+        return;
+    if (!bind_tensors(&t->bind, kase, t->session->arena, &err)) {
+        harness_error(t->verdict, &err);
+        return;
+    }
+    if (!guard_checks_sizes(t) || !run_once(t, (struct run){ARENA_RIGHT, 0, 0}) ||
+        !collect(t, t->session->first, true, (const void **)t->first) ||
+        !run_once(t, (struct run){ARENA_LEFT, 1, order}) ||
+        !collect(t, t->session->second, false, t->second) || !sizes_hold(t) || !run_reference(t))
+        return;
+    judge_outputs(t, order);
+    dump(t);
+}
+
+void session_run(struct session *s, const struct kase *kase, struct verdict *v)
+{
+    struct trial trial = {.session = s, .kase = kase, .verdict = v};
+    memset(v, 0, sizeof(*v));
+    v->cosine = 1;
+    double begin = clock_seconds();
+    judge_case(&trial);
+    session_trim(s);
+    v->ms = (clock_seconds() - begin) * 1e3;
+}
