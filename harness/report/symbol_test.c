@@ -28,7 +28,7 @@ static inline __attribute__((always_inline)) void innermost(int *calls)
 }
 enum { INNERMOST = __LINE__ - 3 };
 
-enum { OUTERMOST = __LINE__ + 1 };
+enum { OUTERMOST = __LINE__ + 2 };
 static __attribute__((noinline)) int outermost(void)
 {
     volatile int calls = 0;
