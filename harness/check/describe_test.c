@@ -1,7 +1,6 @@
 /* The words for a failure: what wrong values look like, and that the text never overflows. */
 #include "harness/check/compare_testing.h"
 
-#include <math.h>
 
 static const struct policy exact = {.kind = POLICY_EXACT, .reason = "integers"};
 static const struct policy within = {

@@ -1,6 +1,5 @@
 #include "harness/check/guess.h"
 
-#include <float.h>
 #include <math.h>
 
 const char *guess_name(enum guess guess)
