@@ -16,12 +16,12 @@ foreach(source IN LISTS op_sources)
     endif()
 endforeach()
 
-# Sets `result` to the kernel files of operator `op`: NAME_part.hip is a part of the operator with
-# the longest name that NAME_part begins with.
-function(harness_op_kernels op result)
+# Sets `result` to those of the files in kernels/ that belong to operator `op`: NAME_part.c and
+# NAME_part.hip are parts of the operator with the longest name that NAME_part begins with.
+function(harness_op_files op result)
     set(own)
-    foreach(kernel IN LISTS kernel_sources)
-        cmake_path(GET kernel STEM stem)
+    foreach(file IN LISTS ARGN)
+        cmake_path(GET file STEM stem)
         set(owner)
         foreach(name IN LISTS op_names)
             string(LENGTH "${name}" length)
@@ -30,8 +30,8 @@ function(harness_op_kernels op result)
                 set(owner ${name})
             endif()
         endforeach()
-        if(owner STREQUAL op AND kernel MATCHES "^kernels/")
-            list(APPEND own ${kernel})
+        if(owner STREQUAL op AND file MATCHES "^kernels/")
+            list(APPEND own ${file})
         endif()
     endforeach()
     set(${result} ${own} PARENT_SCOPE)
