@@ -29,6 +29,7 @@ static bool text_reserve(struct text *text, size_t more)
     while (capacity <= need)
         capacity = capacity > text->max / 2 ? text->max : capacity * 2;
     char *data = realloc(text->data, capacity);
+    text->no_memory = !data;
     if (!data)
         return false;
     text->data = data;
@@ -74,8 +75,9 @@ bool text_check(const struct text *text, const char *what, struct error *err)
 {
     if (!text->failed)
         return true;
-    return error_set(err, ERROR_INTERNAL, "%s: longer than %zu bytes, or no memory for it", what,
-                     text->max);
+    if (text->no_memory)
+        return error_set(err, ERROR_INTERNAL, "%s: no memory", what);
+    return error_set(err, ERROR_INTERNAL, "%s: longer than %zu bytes", what, text->max - 1);
 }
 
 char *text_take(struct text *text)

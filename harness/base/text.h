@@ -28,7 +28,7 @@ struct text {
     char *data;
     size_t length; /* without the final NUL */
     size_t capacity, max;
-    bool failed;
+    bool failed, no_memory; /* no_memory: not `max`, but the system said no */
 };
 
 void text_init(struct text *, size_t max);

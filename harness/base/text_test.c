@@ -41,7 +41,7 @@ static void test_text_failure_sticks(void **state)
     text_puts(&text, "x");
     assert_string_equal(text.data, "12-ab");
     assert_false(text_check(&text, "the line", &err));
-    assert_string_equal(err.text, "the line: longer than 8 bytes, or no memory for it");
+    assert_string_equal(err.text, "the line: longer than 7 bytes");
     text_release(&text);
     assert_false(text.failed);
     text_append(&text, "", SIZE_MAX);

@@ -69,11 +69,11 @@ static bool join_parts(struct source *source, struct span *line, struct error *e
                              source->where);
         text_append(&source->joined, part.data, part.length);
     }
-    if (source->joined.failed)
-        return error_set(err, ERROR_INPUT, "%s: the joined line is too long; at most %d bytes",
-                         source->where, KASE_MAX_LINE - 1);
     *line = (struct span){source->joined.data, source->joined.length};
-    return true;
+    if (!source->joined.failed || source->joined.no_memory)
+        return text_check(&source->joined, source->where, err);
+    return error_set(err, ERROR_INPUT, "%s: the joined line is too long; at most %d bytes",
+                     source->where, KASE_MAX_LINE - 1);
 }
 
 /* The next line with all its parts, until the next call; `*more` is false at the end. */
