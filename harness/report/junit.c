@@ -93,6 +93,12 @@ static bool content(xmlTextWriterPtr w, const char *text)
     return ok;
 }
 
+/* One element to a line. No more: a suite's writer does not know how deep it is. */
+static bool set_lines(xmlTextWriterPtr w)
+{
+    return xmlTextWriterSetIndent(w, 1) >= 0 && xmlTextWriterSetIndentString(w, xml("")) >= 0;
+}
+
 /* --- Testcases --- */
 
 static bool write_details(xmlTextWriterPtr w, const struct result *r)
@@ -159,7 +165,7 @@ static struct suite *suite_new(const char *name)
     suite->name = strdup(name);
     suite->xml = xmlBufferCreate();
     suite->writer = suite->xml ? xmlNewTextWriterMemory(suite->xml, 0) : NULL;
-    if (suite->name && suite->writer && xmlTextWriterSetIndent(suite->writer, 1) >= 0)
+    if (suite->name && suite->writer && set_lines(suite->writer))
         return suite;
     suite_free(suite);
     return NULL;
@@ -213,9 +219,8 @@ static bool write_document(xmlTextWriterPtr w, struct junit_sink *junit)
         all.errors += s->errors;
         all.seconds += s->seconds;
     }
-    bool ok = xmlTextWriterSetIndent(w, 1) >= 0 &&
-              xmlTextWriterStartDocument(w, NULL, "UTF-8", NULL) >= 0 && start(w, "testsuites") &&
-              write_head(w, &all);
+    bool ok = set_lines(w) && xmlTextWriterStartDocument(w, NULL, "UTF-8", NULL) >= 0 &&
+              start(w, "testsuites") && write_head(w, &all);
     for (struct suite *s = junit->suites; s && ok; s = s->next)
         ok = write_suite(w, s);
     return ok && end(w) && xmlTextWriterEndDocument(w) >= 0;

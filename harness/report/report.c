@@ -17,6 +17,7 @@ void summary_count(struct summary *s, const struct verdict *v)
 {
     s->cases++;
     s->by_kind[v->kind]++;
+    s->exit_code = exit_worse(s->exit_code, verdict_exit(v->kind));
     if (v->kind == VERDICT_PASS)
         s->passed++;
     else if (v->kind == VERDICT_REFUSED)

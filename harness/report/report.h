@@ -48,6 +48,7 @@ struct summary {
     bool interrupted;
 };
 
+/* Counts a verdict; `exit_code` becomes that of the worst so far. */
 void summary_count(struct summary *, const struct verdict *);
 
 struct sink;

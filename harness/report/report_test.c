@@ -214,6 +214,22 @@ static void test_count(void **state)
         assert_int_equal(s.by_kind[kind], 1);
 }
 
+static void test_exit_code(void **state)
+{
+    (void)state;
+    static const struct {
+        enum verdict_kind kind;
+        int exit_code;
+    } steps[] = {{VERDICT_PASS, 0}, {VERDICT_REFUSED, 0}, {VERDICT_WRONG, 1},
+                 {VERDICT_PASS, 1}, {VERDICT_TIMEOUT, 4}, {VERDICT_WRONG, 4},
+                 {VERDICT_OOB, 3},  {VERDICT_ERROR, 6},   {VERDICT_FAULT, 6}};
+    struct summary s = {.cases = 0};
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        summary_count(&s, &(struct verdict){.kind = steps[i].kind});
+        assert_int_equal(s.exit_code, steps[i].exit_code);
+    }
+}
+
 /* --- JSON --- */
 
 static void give_finding(struct sink *sink, struct summary *summary)
@@ -235,7 +251,7 @@ static void test_json(void **state)
 {
     (void)state;
     struct example e;
-    struct summary summary = {.seconds = 0.5, .exit_code = 3, .interrupted = true};
+    struct summary summary = {.seconds = 0.5, .interrupted = true};
     const char *path = in_folder("a.jsonl");
     struct sink *sink = json_open(path, "run", NULL);
     assert_non_null(sink);
@@ -572,13 +588,14 @@ static void test_standard_output(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clean),          cmocka_unit_test(test_repro),
-        cmocka_unit_test(test_count),          cmocka_unit_test(test_json),
-        cmocka_unit_test(test_junit_order),    cmocka_unit_test(test_junit_outcomes),
-        cmocka_unit_test(test_junit_text),     cmocka_unit_test(test_junit_empty),
-        cmocka_unit_test(test_no_such_folder), cmocka_unit_test(test_full_device),
-        cmocka_unit_test(test_json_torn),      cmocka_unit_test(test_junit_atomic),
-        cmocka_unit_test(test_link),           cmocka_unit_test(test_standard_output),
+        cmocka_unit_test(test_clean),           cmocka_unit_test(test_repro),
+        cmocka_unit_test(test_count),           cmocka_unit_test(test_json),
+        cmocka_unit_test(test_exit_code),       cmocka_unit_test(test_junit_order),
+        cmocka_unit_test(test_junit_outcomes),  cmocka_unit_test(test_junit_text),
+        cmocka_unit_test(test_junit_empty),     cmocka_unit_test(test_no_such_folder),
+        cmocka_unit_test(test_full_device),     cmocka_unit_test(test_json_torn),
+        cmocka_unit_test(test_junit_atomic),    cmocka_unit_test(test_link),
+        cmocka_unit_test(test_standard_output),
     };
     int failed = cmocka_run_group_tests(tests, make_folder, remove_folder);
     xmlCleanupParser();
