@@ -65,10 +65,11 @@ bool table_add_source(struct table *table, const char *name, uint32_t *index, st
     if (!source)
         return no_memory(name, err);
     table->source = source;
-    source[table->n_sources] = strdup(name);
-    if (!source[table->n_sources])
+    *index = (uint32_t)table->n_sources;
+    source[*index] = strdup(name);
+    if (!source[*index])
         return no_memory(name, err);
-    *index = (uint32_t)table->n_sources++;
+    table->n_sources++;
     return true;
 }
 
@@ -134,7 +135,7 @@ bool table_add_line(struct table *table, const char *line, const char *where, st
 {
     size_t cases = table->count, sources = table->n_sources;
     struct span text = {line, strnlen(line, KASE_MAX_LINE)};
-    uint32_t index;
+    uint32_t index = 0;
     if (table_add_source(table, where, &index, err) &&
         table_expand(table, text, index, 1, where, err))
         return true;
