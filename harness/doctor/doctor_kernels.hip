@@ -53,7 +53,7 @@ __global__ void doctor_sum(struct doctor_sum a)
         return;
     if (a.defect == DOCTOR_DIVERGED && thread >= 64)
         __syncthreads();
-    if (a.defect == DOCTOR_HALF_WAVE && thread % 64 < 32)
+    if (a.defect == DOCTOR_HALF_WAVE && (int)(thread % (uint32_t)warpSize) < warpSize / 2)
         a.workspace[thread] = __shfl_xor((float)thread, 1, warpSize);
 
     shared[thread + (a.defect == DOCTOR_LDS)] = 1;

@@ -5,7 +5,10 @@
 
 #include "harness/case/philox.h"
 
-enum { TRIES = 64 }; /* to find a legal case within the cost limit */
+enum {
+    TRIES = 64,           /* to find a legal case within the cost limit */
+    ILLEGAL_PERCENT = 20, /* draws that may be kept although the contract refuses them */
+};
 
 /* Random words for one draw. */
 struct dice {
@@ -113,10 +116,10 @@ static int64_t biased(struct dice *d, const struct param *p)
 static int64_t draw_value(struct dice *d, const struct param *p, bool uniform)
 {
     if (p->names)
-        return between(d, p->min, p->max);
+        return chance(d, 35) ? p->preset : between(d, p->min, p->max);
     if (uniform)
         return between(d, p->min, highest(p));
-    return chance(d, 25) ? p->preset : biased(d, p);
+    return chance(d, 35) ? p->preset : biased(d, p);
 }
 
 static void draw_fresh(struct generator *g, struct dice *d, struct kase *kase, bool uniform)
@@ -153,7 +156,7 @@ static bool remember(struct generator *g, uint64_t key)
 }
 
 /* Sets the expected refusal; false when the draw is to be thrown away. */
-static bool settle(struct generator *g, struct dice *d, struct kase *kase, uint64_t limit)
+static bool settle(struct generator *g, struct kase *kase, bool may_be_illegal, uint64_t limit)
 {
     const char *reason = g->op->contract(kase);
     kase->refuse[0] = '\0';
@@ -161,7 +164,7 @@ static bool settle(struct generator *g, struct dice *d, struct kase *kase, uint6
         return g->op->cost(kase) <= limit;
     size_t size = strlen(reason) < sizeof(kase->refuse) ? strlen(reason) + 1 : 0;
     memcpy(kase->refuse, reason, size);
-    return chance(d, 6);
+    return may_be_illegal;
 }
 
 struct generator *generator_create(const struct op *op, uint64_t seed, struct error *err)
@@ -193,6 +196,7 @@ void generator_next(struct generator *g, struct kase *kase)
     struct dice d = {.seed = g->seed, .at = g->drawn << 20};
     bool uniform = chance(&d, 30);
     bool varied = !uniform && g->pooled && chance(&d, 35);
+    bool may_be_illegal = chance(&d, ILLEGAL_PERCENT);
     uint64_t limit = (uint64_t)log_uniform(&d, GENERATE_MIN_COST, GENERATE_MAX_COST);
     char key[128];
     kase_init(kase, g->op);
@@ -203,7 +207,7 @@ void generator_next(struct generator *g, struct kase *kase)
             draw_fresh(g, &d, kase, uniform && tries < TRIES);
         if (tries >= TRIES)
             limit = GENERATE_MAX_COST;
-        if (settle(g, &d, kase, limit) || tries >= 4 * TRIES)
+        if (settle(g, kase, may_be_illegal, limit) || tries >= 4 * TRIES)
             break;
     }
     kase->seed = roll(&d);
