@@ -30,7 +30,7 @@ bool ref_is_poison(double);
 
 struct compare_input {
     const struct kase *kase;
-    const struct tensor *tensor; /* all of the case */
+    const struct tensor *tensor; /* all of the case, without their unused rows */
     size_t index;                /* which one */
     const void *first, *second;  /* dense device results of both runs; second may be NULL */
     const struct ref_io *ref;

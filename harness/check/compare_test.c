@@ -297,6 +297,20 @@ static void half_poison_is_a_difference(void **state)
     bench_close(&b);
 }
 
+/* A second run that shows its poison where the first one is right. */
+static void second_run_left_it_out(void **state)
+{
+    static const enum dtype types[] = {DTYPE_F32, DTYPE_BF16, DTYPE_E2M1X2};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct bench b;
+        bench_open(&b, types[i], exact, 4, 100);
+        bench_second(&b, 333, dtype_poison(types[i], 1));
+        assert_int_equal(bench_compare(&b), COMPARE_RUNS_DIFFER);
+        bench_close(&b);
+    }
+}
+
 /* Runs that differ within the bound differ all the same. */
 static void runs_must_be_bit_identical(void **state)
 {
@@ -411,13 +425,21 @@ static void metrics_of_codes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equal_data_is_right),        cmocka_unit_test(empty_output_is_right),
-        cmocka_unit_test(one_wrong_element_is_found), cmocka_unit_test(bound_is_met_and_exceeded),
-        cmocka_unit_test(bound_at_infinity_and_nan),  cmocka_unit_test(ulp_counts_values),
-        cmocka_unit_test(exact_means_bits),           cmocka_unit_test(code_asks_the_operator),
-        cmocka_unit_test(kinds_and_their_order),      cmocka_unit_test(half_poison_is_a_difference),
-        cmocka_unit_test(runs_must_be_bit_identical), cmocka_unit_test(poison_of_a_byte_is_a_value),
-        cmocka_unit_test(dont_care_is_skipped),       cmocka_unit_test(mostly_zero_is_vacuous),
+        cmocka_unit_test(equal_data_is_right),
+        cmocka_unit_test(empty_output_is_right),
+        cmocka_unit_test(one_wrong_element_is_found),
+        cmocka_unit_test(bound_is_met_and_exceeded),
+        cmocka_unit_test(bound_at_infinity_and_nan),
+        cmocka_unit_test(ulp_counts_values),
+        cmocka_unit_test(exact_means_bits),
+        cmocka_unit_test(code_asks_the_operator),
+        cmocka_unit_test(kinds_and_their_order),
+        cmocka_unit_test(half_poison_is_a_difference),
+        cmocka_unit_test(second_run_left_it_out),
+        cmocka_unit_test(runs_must_be_bit_identical),
+        cmocka_unit_test(poison_of_a_byte_is_a_value),
+        cmocka_unit_test(dont_care_is_skipped),
+        cmocka_unit_test(mostly_zero_is_vacuous),
         cmocka_unit_test(metrics_of_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

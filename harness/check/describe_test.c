@@ -1,7 +1,6 @@
 /* The words for a failure: what wrong values look like, and that the text never overflows. */
 #include "harness/check/compare_testing.h"
 
-
 static const struct policy exact = {.kind = POLICY_EXACT, .reason = "integers"};
 static const struct policy within = {
     .kind = POLICY_BOUND, .relative = 0x1p-8, .absolute = 1e-6, .reason = "K = 64 products"};
@@ -183,6 +182,43 @@ static void places_without_values(void **state)
     bench_close(&b);
 }
 
+/* Whole blocks of right elements count as right, blocks that nobody writes do not. */
+static void everything_is_everything(void **state)
+{
+    struct bench b;
+    (void)state;
+
+    bench_open(&b, DTYPE_I32, exact, 8, 256);
+    for (size_t at = 7 * 256; at < 8 * 256; at++)
+        bench_both(&b, at, (uint32_t)(1000 + at * at));
+    expect(&b, "only row 7", "exact:rows");
+    for (size_t at = 0; at < 7 * 256; at++) {
+        bench_leave(&b, at);
+        bench_untouched(&b, at);
+    }
+    expect(&b, "everything is wrong", "exact:everything");
+    bench_close(&b);
+}
+
+/* Two columns away belongs what one column of wrong elements shows; the others have no neighbour
+ * there, and are not explained. */
+static void shift_of_too_few(void **state)
+{
+    struct bench b;
+    (void)state;
+
+    bench_open(&b, DTYPE_I32, exact, 20, 60);
+    for (size_t at = 0; at < 1200; at++)
+        bench_all(&b, at, (uint32_t)(at * at));
+    for (size_t row = 0; row < 20; row++) {
+        bench_both(&b, row * 60 + 57, (uint32_t)((row * 60 + 59) * (row * 60 + 59)));
+        bench_both(&b, row * 60 + 58, (uint32_t)(5 + row * 999));
+        bench_both(&b, row * 60 + 59, (uint32_t)(7 + row * 777));
+    }
+    expect(&b, "all wrong columns are >= 57 (the last 3)", "exact:columns");
+    bench_close(&b);
+}
+
 static void text_of_a_bound(void **state)
 {
     struct bench b;
@@ -287,11 +323,12 @@ static void signature_has_no_shape(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scaled_and_negated),    cmocka_unit_test(scaled_by_no_power_of_two),
-        cmocka_unit_test(zero_constant_and_nan), cmocka_unit_test(shifted),
-        cmocka_unit_test(swapped_and_adjacent),  cmocka_unit_test(places_without_values),
-        cmocka_unit_test(text_of_a_bound),       cmocka_unit_test(text_of_codes_and_runs),
-        cmocka_unit_test(text_is_capped),        cmocka_unit_test(signature_has_no_shape),
+        cmocka_unit_test(scaled_and_negated),       cmocka_unit_test(scaled_by_no_power_of_two),
+        cmocka_unit_test(zero_constant_and_nan),    cmocka_unit_test(shifted),
+        cmocka_unit_test(swapped_and_adjacent),     cmocka_unit_test(places_without_values),
+        cmocka_unit_test(everything_is_everything), cmocka_unit_test(shift_of_too_few),
+        cmocka_unit_test(text_of_a_bound),          cmocka_unit_test(text_of_codes_and_runs),
+        cmocka_unit_test(text_is_capped),           cmocka_unit_test(signature_has_no_shape),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,16 +9,16 @@ struct sums {
     lanes dot, got2, want2, diff2;
 };
 
-static bool all_finite(const double *got, const double *want, size_t count)
+/* Of all pairs; an odd element at the end is looked at when it is added. */
+static bool pairs_are_finite(const double *got, const double *want, size_t count)
 {
     lanes odd = {0};
-    size_t i = 0;
 
-    for (; i + 2 <= count; i += 2) {
+    for (size_t i = 0; i + 2 <= count; i += 2) {
         const lanes g = lanes_load(got + i), w = lanes_load(want + i);
         odd += (g - g) + (w - w);
     }
-    return odd[0] + odd[1] == 0 && (i == count || (isfinite(got[i]) && isfinite(want[i])));
+    return odd[0] + odd[1] == 0;
 }
 
 /* The elements of a piece in pairs; how many it took. */
@@ -102,7 +102,7 @@ void metrics_add(struct metrics *m, size_t row, size_t col, const double *got, c
     if (row != m->row)
         end_row(m);
     m->row = row;
-    if (all_finite(got, want, count))
+    if (pairs_are_finite(got, want, count))
         i = add_pairs(m, col, got, want, count, &s);
     for (; i < count; i++)
         add_one(m, col + i, got[i], want[i]);

@@ -1,7 +1,6 @@
 /* Literal results of a case against device and reference. */
 #include "harness/check/compare_testing.h"
 
-
 static size_t declare(const struct kase *k, struct tensor out[OP_MAX_TENSORS])
 {
     (void)k;

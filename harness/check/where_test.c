@@ -122,6 +122,12 @@ static bool corner(struct shape s, size_t r, size_t c)
     return r + 2 >= s.rows && last_cols(s, r, c);
 }
 
+static bool piece_of_a_row(struct shape s, size_t r, size_t c)
+{
+    (void)s;
+    return r == 2 && c >= 16 && c < 32;
+}
+
 static bool memory_tail(struct shape s, size_t r, size_t c)
 {
     return r * s.cols + c >= 1000;
@@ -155,6 +161,7 @@ static void sentences(void **state)
     expect(80, 160, corner,
            "all wrong rows are >= 78 (the last 2); all wrong columns are >= 155 (the last 5)",
            WHERE_BLOCK);
+    expect(5, 160, piece_of_a_row, "only row 2; columns 16..31", WHERE_BLOCK);
     expect(60, 33, memory_tail, "elements 1000..1979 in memory order", WHERE_RUN);
     expect(60, 63, random_places, "", WHERE_SCATTERED);
 }

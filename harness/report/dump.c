@@ -83,7 +83,7 @@ static struct npy array_of(const struct tensor *t, size_t stride, const void *da
     return (struct npy){
         .type = dtype_numpy(t->dtype),
         .item = dtype_bytes(t->dtype),
-        .rows = t->rows,
+        .rows = t->rows - t->unused_rows,
         .cols = t->cols,
         .stride = stride,
         .data = data,
@@ -133,10 +133,14 @@ static bool write_manifest(struct dump *d, const struct kase *k, const char *lin
     json_t *root =
         json_pack("{s:i, s:s, s:s, s:s, s:o, s:O}", "version", DUMP_VERSION, "op", k->op->name,
                   "case", line, "seed", seed, "parameters", parameters(k), "files", d->files);
-    char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
-    const bool ok = text ? file_write(path, text, strlen(text), err) : no_memory(err);
-    free(text);
+    char *json = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
     json_decref(root);
+    if (!json)
+        return no_memory(err);
+    const size_t length = strlen(json);
+    json[length] = '\n'; /* a line's end in place of the string's */
+    const bool ok = file_write(path, json, length + 1, err);
+    free(json);
     return ok;
 }
 

@@ -6,6 +6,7 @@
  *     NAME.ref.npy   the reference's output: float64 where the comparison is against a bound
  *     manifest.json  the case, its parameters, and for each file the tensor, its role, dtype,
  *                    layout and shape
+ * Rows of a tensor that no kernel may touch (unused_rows) are left out.
  * Types that numpy lacks are stored as the unsigned integers of their bits; the manifest's dtype
  * says what they are. The manifest is written last and at once: a folder without one is unfinished.
  */
