@@ -458,6 +458,7 @@ static bool judge_output(struct trial *t, const struct tensor *tensors, size_t i
         [COMPARE_STRAY] = {VERDICT_STRAY_WRITE, DETECTOR_POISON},
         [COMPARE_RUNS_DIFFER] = {VERDICT_NONDETERMINISTIC, DETECTOR_RERUN},
         [COMPARE_VACUOUS] = {VERDICT_VACUOUS, DETECTOR_VACUITY},
+        [COMPARE_ERROR] = {VERDICT_ERROR, DETECTOR_COMPARE},
     };
     struct compare_input input = {.kase = t->kase,
                                   .tensor = tensors,
