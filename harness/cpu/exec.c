@@ -50,13 +50,13 @@ static bool machine_map(struct machine *m)
     if (m->stacks == NULL || m->lds_arena == NULL || m->signal_stack == NULL)
         return false;
     madvise(m->stacks, STACKS_SIZE, MADV_NOHUGEPAGE);
-    return mprotect(m->lds_arena + LDS_GUARD, CPU_MAX_LDS, PROT_READ | PROT_WRITE) == 0;
+    return mprotect(m->lds_arena + LDS_GUARD, LDS_END - LDS_GUARD, PROT_READ | PROT_WRITE) == 0;
 }
 
 bool cpu_init(void)
 {
     if (machine_here != NULL)
-        return true;
+        return fault_claim();
     struct machine *m = calloc(1, sizeof(*m));
     if (m == NULL)
         return false;
@@ -111,8 +111,7 @@ static void machine_prepare(struct machine *m, const struct cpu_launch *launch)
                             .site = m->site,
                             .count = dim[0] * dim[1] * dim[2]};
     if (launch->dynamic_lds != 0)
-        b->lds =
-            m->lds_arena + LDS_GUARD + CPU_MAX_LDS - ((launch->dynamic_lds + 15) & ~(size_t)15);
+        b->lds = m->lds_arena + LDS_END - ((launch->dynamic_lds + 15) & ~(size_t)15);
     for (uint32_t t = 0; t < b->count; t++) {
         m->order[t] = (uint16_t)t;
         m->thread_idx[t] = (struct cpu_index){t % dim[0], t / dim[0] % dim[1], t / dim[0] / dim[1]};
@@ -149,7 +148,7 @@ static void poison_lds(struct machine *m)
 {
     const uint32_t word = poison_word(m->launch->order_seed);
     uint32_t *at = (uint32_t *)((unsigned char *)m->block.lds - LDS_CANARY);
-    uint32_t *end = (uint32_t *)(m->lds_arena + LDS_GUARD + CPU_MAX_LDS);
+    uint32_t *end = (uint32_t *)(m->lds_arena + LDS_END);
     while (at < end)
         *at++ = word;
 }
@@ -161,7 +160,7 @@ static bool lds_intact(struct machine *m)
     unsigned char expected[4];
     memcpy(expected, &word, sizeof(expected));
     const unsigned char *lds = m->block.lds, *changed = NULL;
-    const unsigned char *end = m->lds_arena + LDS_GUARD + CPU_MAX_LDS;
+    const unsigned char *end = m->lds_arena + LDS_END;
     for (const unsigned char *p = lds - LDS_CANARY; p < lds && changed == NULL; p++)
         if (*p != expected[(uintptr_t)p & 3])
             changed = p;

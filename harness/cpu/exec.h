@@ -68,7 +68,8 @@ struct cpu_finding {
 
 /* Installs the signal handlers and this OS thread's stacks. cpu_run does it when needed; a worker
  * calls it first, so that no case pays for it. False when the system gives no memory. Handlers act
- * on faults inside a kernel only; any other goes to the handler that was there before. */
+ * on faults inside a kernel only; any other goes to the handler that was there before. Handlers
+ * that somebody else installs later are replaced at the next launch. */
 bool cpu_init(void);
 
 /* Gives this OS thread's stacks back. */

@@ -10,9 +10,9 @@
 static const int fault_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
 #define FAULT_SIGNALS (sizeof(fault_signals) / sizeof(*fault_signals))
 
+#define TIMER_AGAIN_NS 5000000 /* when the signal came at a moment that it could not use */
+
 static struct sigaction previous[FAULT_SIGNALS];
-static pthread_once_t installed = PTHREAD_ONCE_INIT;
-static bool install_failed;
 
 #if defined(__x86_64__)
 static void decode(struct fault *f, const ucontext_t *context)
@@ -86,33 +86,50 @@ static void on_timer(int number, siginfo_t *info, void *context)
     if (m == NULL || info->si_value.sival_ptr != m)
         return;
     m->expired = 1;
-    if (!m->running)
+    if (!m->running || fiber_busy()) /* comes again */
         return;
     decode(&m->fault, context);
     schedule_abort(m, CPU_TIMEOUT);
 }
 
+static bool claimed(int number)
+{
+    struct sigaction now;
+    return sigaction(number, NULL, &now) == 0 && now.sa_sigaction == on_fault;
+}
+
 /* SA_NODEFER: a handler is left by switching to another context, so nothing would unblock the
  * signal again. */
-static void install(void)
+static bool claim(void)
 {
     struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     sigemptyset(&action.sa_mask);
     action.sa_sigaction = on_fault;
     for (size_t i = 0; i < FAULT_SIGNALS; i++)
-        install_failed |= sigaction(fault_signals[i], &action, &previous[i]) != 0;
+        if (!claimed(fault_signals[i]) && sigaction(fault_signals[i], &action, &previous[i]) != 0)
+            return false;
     action.sa_sigaction = on_timer;
     action.sa_flags |= SA_RESTART;
-    install_failed |= sigaction(SIGRTMIN, &action, NULL) != 0;
+    return sigaction(SIGRTMIN, &action, NULL) == 0;
+}
+
+/* One signal speaks for all: whoever replaces handlers (a test framework does before each of its
+ * tests) replaces SIGSEGV's. */
+bool fault_claim(void)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    if (claimed(SIGSEGV))
+        return true;
+    pthread_mutex_lock(&lock);
+    const bool ok = claim();
+    pthread_mutex_unlock(&lock);
+    return ok;
 }
 
 bool fault_install(struct machine *m)
 {
     const stack_t stack = {.ss_sp = m->signal_stack, .ss_size = SIGNAL_STACK};
-    if (sigaltstack(&stack, NULL) != 0)
-        return false;
-    pthread_once(&installed, install);
-    return !install_failed;
+    return sigaltstack(&stack, NULL) == 0 && fault_claim();
 }
 
 /* Timers do not survive a fork, and belong to one OS thread. */
@@ -145,6 +162,7 @@ void fault_timer_start(struct machine *m, double seconds)
         limit.it_value.tv_sec = (time_t)seconds;
         limit.it_value.tv_nsec = (long)((seconds - (double)limit.it_value.tv_sec) * 1e9);
         limit.it_value.tv_nsec += limit.it_value.tv_sec == 0 && limit.it_value.tv_nsec == 0;
+        limit.it_interval.tv_nsec = TIMER_AGAIN_NS;
     }
     m->expired = 0;
     timer_settime(m->timer, 0, &limit, NULL);

@@ -80,8 +80,9 @@ extern __thread struct machine *machine_here;
 #define STACK_STRIDE   (STACK_USABLE + STACK_GUARD + 64) /* + 64: tops spread over cache sets */
 #define STACKS_SIZE    (STACK_STRIDE * CPU_MAX_THREADS)
 #define LDS_GUARD      ((size_t)64 * 1024)
-#define LDS_ARENA_SIZE (LDS_GUARD + CPU_MAX_LDS + LDS_GUARD)
-#define LDS_CANARY     ((size_t)128)
+#define LDS_CANARY     ((size_t)128) /* before LDS; behind it there is the guard */
+#define LDS_END        (LDS_GUARD + 4096 + CPU_MAX_LDS)
+#define LDS_ARENA_SIZE (LDS_END + LDS_GUARD)
 #define SIGNAL_STACK   ((size_t)64 * 1024)
 
 /* Sets up the next block; false when none is left. */
@@ -102,6 +103,7 @@ void schedule_abort(struct machine *m, enum cpu_outcome outcome);
 
 /* exec_fault.c */
 bool fault_install(struct machine *m);
+bool fault_claim(void); /* makes sure that the signal handlers are ours */
 void fault_timer_start(struct machine *m, double seconds); /* 0: stops it */
 void fault_timer_release(struct machine *m);
 

@@ -1,6 +1,7 @@
 #include "harness/cpu/fiber.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -127,21 +128,36 @@ void fiber_thread(struct fiber *f)
 }
 
 #if FIBER_ASAN
+static __thread volatile sig_atomic_t switching;
+
 void fiber_annotate_start(struct fiber *from, const struct fiber *to)
 {
-    __sanitizer_start_switch_fiber(&from->fake_stack, to->stack, to->stack_size);
+    switching = 1;
+    __sanitizer_start_switch_fiber(from == NULL ? NULL : &from->fake_stack, to->stack,
+                                   to->stack_size);
 }
 
 void fiber_annotate_end(const struct fiber *from)
 {
-    __sanitizer_finish_switch_fiber(from->fake_stack, NULL, NULL);
+    __sanitizer_finish_switch_fiber(from == NULL ? NULL : from->fake_stack, NULL, NULL);
+    switching = 0;
+}
+
+bool fiber_busy(void)
+{
+    return switching != 0;
+}
+#else
+bool fiber_busy(void)
+{
+    return false;
 }
 #endif
 
 void fiber_leave(struct fiber *from, struct fiber *to)
 {
 #if FIBER_ASAN
-    __sanitizer_start_switch_fiber(NULL, to->stack, to->stack_size);
+    fiber_annotate_start(NULL, to);
 #endif
     fiber_swap(from, to);
 }
@@ -149,6 +165,6 @@ void fiber_leave(struct fiber *from, struct fiber *to)
 void fiber_entered(void)
 {
 #if FIBER_ASAN
-    __sanitizer_finish_switch_fiber(NULL, NULL, NULL);
+    fiber_annotate_end(NULL);
 #endif
 }

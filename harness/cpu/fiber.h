@@ -16,6 +16,7 @@
 #ifndef HARNESS_CPU_FIBER_H
 #define HARNESS_CPU_FIBER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #if !defined(__x86_64__) || defined(HARNESS_PORTABLE_FIBERS)
@@ -61,6 +62,10 @@ void fiber_leave(struct fiber *from, struct fiber *to);
 
 /* To be called on a stack that was left in the middle of functions, before it is used again. */
 void fiber_reclaim(void *stack, size_t size);
+
+/* A signal handler must not leave now: it interrupted a switch that AddressSanitizer is half told
+ * about. Elsewhere it may leave at any time. */
+bool fiber_busy(void);
 
 /* Must be the first thing that an entry function calls. */
 void fiber_entered(void);

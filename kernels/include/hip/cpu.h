@@ -63,12 +63,24 @@ static __thread struct cpu_self cpu_self __attribute__((unused));
 
 #define HIP_DYNAMIC_SHARED(type, name) type *const name = (type *)cpu_self.lds;
 
+/* Member by member: a copy of the whole would be a memcpy to its address for some compilers. */
+#define CPU_COPY_INDEX(to, from)                                                                   \
+    do {                                                                                           \
+        (to).x = (from).x;                                                                         \
+        (to).y = (from).y;                                                                         \
+        (to).z = (from).z;                                                                         \
+    } while (0)
+
+/* Before the first thread of a block. What a launch has in common is copied once. */
 static inline __attribute__((unused)) void cpu_enter(struct cpu_block *block)
 {
+    CPU_COPY_INDEX(cpu_self.block_idx, block->block_idx);
+    if (block->entered)
+        return;
+    block->entered = true;
     cpu_self.block = block;
-    cpu_self.block_idx = block->block_idx;
-    cpu_self.block_dim = block->block_dim;
-    cpu_self.grid_dim = block->grid_dim;
+    CPU_COPY_INDEX(cpu_self.block_dim, block->block_dim);
+    CPU_COPY_INDEX(cpu_self.grid_dim, block->grid_dim);
     cpu_self.wave_size = block->wave_size;
     cpu_self.wave_shift = block->wave_shift;
     cpu_self.lds = block->lds;
@@ -79,8 +91,9 @@ static inline __attribute__((unused)) void cpu_begin_thread(struct cpu_block *bl
     const uint32_t thread = block->order[block->next++];
     block->current = thread;
     cpu_self.thread = thread;
-    cpu_self.thread_idx = block->thread_idx[thread];
+    CPU_COPY_INDEX(cpu_self.thread_idx, block->thread_idx[thread]);
     cpu_self.parked = false;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST); /* `current` must be right when the thread faults */
 }
 
 static inline __attribute__((unused)) void cpu_end_thread(struct cpu_block *block)
@@ -127,10 +140,12 @@ static inline __attribute__((unused)) void cpu_end_thread(struct cpu_block *bloc
 /* A wait: other threads run meanwhile, so what this thread knows of itself is put back. */
 #define CPU_WAIT(call)                                                                             \
     do {                                                                                           \
-        const uint3 cpu_idx = cpu_self.thread_idx;                                                 \
+        const uint32_t cpu_x = threadIdx.x, cpu_y = threadIdx.y, cpu_z = threadIdx.z;              \
         const uint32_t cpu_thread = cpu_self.thread;                                               \
         call;                                                                                      \
-        cpu_self.thread_idx = cpu_idx;                                                             \
+        cpu_self.thread_idx.x = cpu_x;                                                             \
+        cpu_self.thread_idx.y = cpu_y;                                                             \
+        cpu_self.thread_idx.z = cpu_z;                                                             \
         cpu_self.thread = cpu_thread;                                                              \
         cpu_self.parked = true;                                                                    \
     } while (0)
@@ -232,7 +247,7 @@ static inline __attribute__((unused)) uint32_t cpu_source_xor(int mask, int widt
 CPU_COLLECTIVE(uint64_t, cpu_vote, (uint32_t v, const struct cpu_site *site), narrow,
                cpu_work_ballot, &wave->result[turn])
 
-#define __ballot(p) ((unsigned long long) cpu_vote((p) != 0, CPU_SITE("__ballot")))
+#define __ballot(p) ((unsigned long long)cpu_vote((p) != 0, CPU_SITE("__ballot")))
 #define __any(p)    (cpu_vote((p) != 0, CPU_SITE("__any")) != 0)
 #define __all(p)    (cpu_vote((p) == 0, CPU_SITE("__all")) == 0)
 
