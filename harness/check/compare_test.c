@@ -407,6 +407,25 @@ static void mostly_zero_is_vacuous(void **state)
     }
 }
 
+/* Lets the address sanitizer answer a request that is too large as the C library does. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
+static void no_memory_is_an_error(void **state)
+{
+    struct bench b;
+    (void)state;
+
+    bench_open(&b, DTYPE_F32, bound(0, 0), 0, SIZE_MAX / 16);
+    assert_int_equal(bench_compare(&b), COMPARE_ERROR);
+    assert_int_equal(b.verdict.kind, VERDICT_ERROR);
+    assert_non_null(strstr(b.verdict.summary, "no memory"));
+    bench_close(&b);
+}
+
 static void metrics_of_codes(void **state)
 {
     struct bench b;
@@ -441,6 +460,7 @@ int main(void)
         cmocka_unit_test(dont_care_is_skipped),
         cmocka_unit_test(mostly_zero_is_vacuous),
         cmocka_unit_test(metrics_of_codes),
+        cmocka_unit_test(no_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
