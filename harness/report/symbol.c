@@ -186,10 +186,9 @@ bool symbol_resolve(const char *path, uint64_t offset, char *out, size_t size)
     const struct object *object = object_find(strchr(path, '/') ? path : "/proc/self/exe");
     if (!object || !object->module || size == 0)
         return false;
-    Dwarf_Addr start, end, bias, address;
-    dwfl_module_info(object->module, NULL, &start, &end, NULL, NULL, NULL, NULL);
-    if (__builtin_add_overflow(start, offset, &address) || address >= end)
-        return false;
+    Dwarf_Addr start, bias;
+    dwfl_module_info(object->module, NULL, &start, NULL, NULL, NULL, NULL, NULL);
+    Dwarf_Addr address = start + offset; /* one that wraps around belongs to no unit */
     Dwarf_Die *unit = unit_of(object->module, address, &bias);
     struct place place, caller = {.file = NULL};
     if (!unit || !line_of(unit, address - bias, &place))
