@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "harness/case/philox.h"
+#include "harness/cpu/arena.h"
+#include "harness/run/bind.h"
 
 enum {
     TRIES = 64,           /* to find a legal case within the cost limit */
@@ -155,13 +157,31 @@ static bool remember(struct generator *g, uint64_t key)
     return false;
 }
 
+/* Elements that binding the case touches, beside what the operator itself counts: a few rows far
+ * apart, or a tensor that is hardly used, cost memory too. */
+static uint64_t memory_cost(const struct kase *kase)
+{
+    struct tensor t[OP_MAX_TENSORS];
+    uint64_t sum = 0;
+    size_t count = kase->op->tensors(kase, t), bytes;
+    for (size_t i = 0; i < count; i++) {
+        if (!tensor_bytes(&t[i], &bytes) || bytes > ARENA_MAX_BYTES)
+            return UINT64_MAX;
+        size_t used = t[i].rows - t[i].unused_rows;
+        if (bytes > ARENA_RESIDENT_BYTES && t[i].role != TENSOR_WORKSPACE)
+            bytes = used * (t[i].cols * dtype_bytes(t[i].dtype) + (size_t)2 * BIND_GAP_WINDOW);
+        sum += bytes / 4;
+    }
+    return sum;
+}
+
 /* Sets the expected refusal; false when the draw is to be thrown away. */
 static bool settle(struct generator *g, struct kase *kase, bool may_be_illegal, uint64_t limit)
 {
     const char *reason = g->op->contract(kase);
     kase->refuse[0] = '\0';
     if (!reason)
-        return g->op->cost(kase) <= limit;
+        return g->op->cost(kase) <= limit && memory_cost(kase) <= GENERATE_MAX_COST;
     size_t size = strlen(reason) < sizeof(kase->refuse) ? strlen(reason) + 1 : 0;
     memcpy(kase->refuse, reason, size);
     return may_be_illegal;

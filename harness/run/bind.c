@@ -101,14 +101,26 @@ static void poison_gaps(const struct binding *b, size_t i, unsigned poison)
     }
 }
 
+/* The tensor that a literal names: in. an input, want. an output. */
+static bool literal_tensor(const struct binding *b, const struct literal *l, size_t *i,
+                           struct error *err)
+{
+    enum tensor_role role = l->is_input ? TENSOR_INPUT : TENSOR_OUTPUT;
+    for (*i = 0; *i < b->count; ++*i)
+        if (!strcmp(b->tensor[*i].name, l->tensor) && b->tensor[*i].role == role)
+            return true;
+    return error_set(err, ERROR_INPUT, "%s%s: %s has no such %s in this case",
+                     l->is_input ? "in." : "want.", l->tensor, b->kase->op->name,
+                     l->is_input ? "input" : "output");
+}
+
 static bool apply_literal(const struct binding *b, const struct literal *l, struct error *err)
 {
-    size_t i = 0;
-    while (i < b->count && strcmp(b->tensor[i].name, l->tensor))
-        i++;
-    if (i == b->count || b->tensor[i].role != TENSOR_INPUT)
-        return error_set(err, ERROR_INPUT, "in.%s: %s has no such input", l->tensor,
-                         b->kase->op->name);
+    size_t i;
+    if (!literal_tensor(b, l, &i, err))
+        return false;
+    if (!l->is_input)
+        return true; /* compared later */
     const struct tensor *t = &b->tensor[i];
     const char *cursor = l->values, *end = l->values + l->values_length;
     size_t at = l->first, repeat;
@@ -140,7 +152,7 @@ static bool fill_inputs(struct binding *b, struct error *err)
     const char *cursor = b->kase->literals;
     struct literal literal;
     while (literal_next(&cursor, &literal))
-        if (literal.is_input && !apply_literal(b, &literal, err))
+        if (!apply_literal(b, &literal, err))
             return false;
     return true;
 }
@@ -152,8 +164,7 @@ static void poison_output(const struct binding *b, size_t i, unsigned poison)
     size_t size = dtype_bytes(t->dtype);
     if (t->role == TENSOR_WORKSPACE && b->buffer[i].sparse) { /* gigabytes: its two ends only */
         poison_bytes(t, poison, b->buffer[i].host, BIND_GAP_WINDOW);
-        poison_bytes(t, poison, b->buffer[i].host + b->bytes[i] - BIND_GAP_WINDOW,
-                     BIND_GAP_WINDOW);
+        poison_bytes(t, poison, b->buffer[i].host + b->bytes[i] - BIND_GAP_WINDOW, BIND_GAP_WINDOW);
         return;
     }
     if (!gap_count(t)) {

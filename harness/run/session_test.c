@@ -1,0 +1,157 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "harness/doctor/doctor.h"
+#include "harness/doctor/doctor_kernels.h"
+#include "harness/run/mini_op.h"
+#include "harness/run/session.h"
+
+const struct op *const op_list[] = {&mini_op, NULL};
+
+static const struct session_options options = {.wave = 64, .timeout_s = 0.2};
+
+static int setup(void **state)
+{
+    struct error err;
+    *state = session_create(&options, &err);
+    return *state ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    session_destroy(*state);
+    return 0;
+}
+
+static struct kase doctor_case(size_t defect)
+{
+    struct kase kase;
+    kase_init(&kase, &doctor_op);
+    kase.value[0] = (int64_t)defect;
+    kase.literals = (char *)defects[defect].literals;
+    if (defects[defect].refuse)
+        snprintf(kase.refuse, sizeof(kase.refuse), "%s", defects[defect].refuse);
+    return kase;
+}
+
+/* Every planted defect is found by its detector, and the session is as good as before. */
+static void finds_planted_defects(void **state)
+{
+    for (size_t i = 0; i < n_defects; i++) {
+        struct verdict v, after;
+        struct kase kase = doctor_case(i), correct = doctor_case(DOCTOR_NONE);
+        if (defects[i].detector == DETECTOR_SUPERVISOR)
+            continue; /* they would end this process */
+        session_run(*state, &kase, &v);
+        assert_int_equal(v.kind, defects[i].kind);
+        assert_int_equal(v.detector, defects[i].detector);
+        session_run(*state, &correct, &after);
+        assert_int_equal(after.kind, VERDICT_PASS);
+    }
+}
+
+static void names_tensor_and_offset(void **state)
+{
+    struct verdict v;
+    struct kase kase = doctor_case(DOCTOR_READ_BEHIND);
+    session_run(*state, &kase, &v);
+    assert_string_equal(v.tensor, "input");
+    assert_int_equal(v.offset, 4000);
+    assert_string_equal(v.signature, "read behind the end");
+    assert_true(v.object[0] != '\0');
+
+    kase = doctor_case(DOCTOR_WRITE_BEFORE);
+    session_run(*state, &kase, &v);
+    assert_string_equal(v.tensor, "output");
+    assert_int_equal(v.offset, -4);
+}
+
+static void judges_expectations(void **state)
+{
+    struct verdict v;
+    struct kase kase = mini_case(3, 4, MINI_FINE);
+    session_run(*state, &kase, &v);
+    assert_int_equal(v.kind, VERDICT_PASS);
+
+    snprintf(kase.refuse, sizeof(kase.refuse), "illegal"); /* it is legal */
+    session_run(*state, &kase, &v);
+    assert_int_equal(v.kind, VERDICT_WRONG);
+    assert_string_equal(v.signature, "expectation");
+
+    kase.value[MINI_ILLEGAL] = 1;
+    session_run(*state, &kase, &v);
+    assert_int_equal(v.kind, VERDICT_REFUSED);
+
+    kase.refuse[0] = '\0'; /* illegal, but the line expects it to run */
+    session_run(*state, &kase, &v);
+    assert_int_equal(v.kind, VERDICT_WRONG);
+}
+
+static void reports_bad_literals(void **state)
+{
+    static const char *const bad[] = {"in.nowhere=1",   "in.input=1*2000",
+                                      "in.input=x",     "in.input[999]=1,2",
+                                      "want.nowhere=1", "want.output[1000]=1"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct verdict v;
+        struct kase kase = doctor_case(DOCTOR_NONE);
+        kase.literals = (char *)bad[i];
+        session_run(*state, &kase, &v);
+        assert_int_equal(v.kind, VERDICT_ERROR);
+        assert_true(v.summary[0] != '\0');
+    }
+}
+
+static void literals_reach_the_kernel(void **state)
+{
+    struct verdict v;
+    struct kase kase = doctor_case(DOCTOR_NONE);
+    kase.literals = (char *)"in.input[998]=5,0x40c00000 want.output[998]=10,12";
+    session_run(*state, &kase, &v);
+    assert_int_equal(v.kind, VERDICT_PASS);
+}
+
+static void gives_large_memory_back(void **state)
+{
+    struct verdict v;
+    struct kase large = mini_case(100000, 1000, MINI_FINE), small = mini_case(1, 1, MINI_FINE);
+    session_run(*state, &large, &v); /* 400 MB, and wrong in its last element */
+    assert_int_equal(v.kind, VERDICT_WRONG);
+    session_run(*state, &small, &v);
+    assert_true(session_resident(*state) < ((size_t)512 << 20));
+}
+
+static void counts_time_and_metrics(void **state)
+{
+    struct verdict v;
+    struct kase kase = mini_case(2, 2, MINI_SLOW);
+    session_run(*state, &kase, &v);
+    assert_int_equal(v.kind, VERDICT_PASS);
+    assert_true(v.ms >= 50 && v.ms < 5000);
+    assert_true(v.cosine == 1 && v.relative == 0);
+}
+
+static void zero_rows_pass(void **state)
+{
+    struct verdict v;
+    struct kase kase = mini_case(0, 7, MINI_FINE);
+    session_run(*state, &kase, &v);
+    assert_int_equal(v.kind, VERDICT_PASS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_planted_defects),     cmocka_unit_test(names_tensor_and_offset),
+        cmocka_unit_test(judges_expectations),       cmocka_unit_test(reports_bad_literals),
+        cmocka_unit_test(literals_reach_the_kernel), cmocka_unit_test(gives_large_memory_back),
+        cmocka_unit_test(counts_time_and_metrics),   cmocka_unit_test(zero_rows_pass),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
