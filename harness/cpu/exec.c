@@ -153,20 +153,30 @@ static void poison_lds(struct machine *m)
         *at++ = word;
 }
 
-/* The few bytes before LDS, and between its end and the guard page, that no fault protects. */
+/* The first byte of [from, end) that is not poison any more, or NULL. */
+static const unsigned char *changed_byte(const unsigned char *from, const unsigned char *end,
+                                         uint32_t word)
+{
+    unsigned char expected[4];
+    memcpy(expected, &word, sizeof(expected));
+    for (; from < end; from++)
+        if (*from != expected[(uintptr_t)from & 3])
+            return from;
+    return NULL;
+}
+
+/* The bytes before LDS, and the few between its end and the guard page, that no fault protects. */
 static bool lds_intact(struct machine *m)
 {
     const uint32_t word = poison_word(m->launch->order_seed);
-    unsigned char expected[4];
-    memcpy(expected, &word, sizeof(expected));
-    const unsigned char *lds = m->block.lds, *changed = NULL;
-    const unsigned char *end = m->lds_arena + LDS_END;
-    for (const unsigned char *p = lds - LDS_CANARY; p < lds && changed == NULL; p++)
-        if (*p != expected[(uintptr_t)p & 3])
-            changed = p;
-    for (const unsigned char *p = lds + m->launch->dynamic_lds; p < end && changed == NULL; p++)
-        if (*p != expected[(uintptr_t)p & 3])
-            changed = p;
+    const unsigned char *lds = m->block.lds, *end = lds + m->launch->dynamic_lds;
+    const uint32_t *before = (const uint32_t *)(lds - LDS_CANARY);
+    uint32_t difference = 0;
+    for (size_t i = 0; i < LDS_CANARY / sizeof(*before); i++)
+        difference |= before[i] ^ word;
+    const unsigned char *changed = difference != 0
+                                       ? changed_byte(lds - LDS_CANARY, lds, word)
+                                       : changed_byte(end, m->lds_arena + LDS_END, word);
     if (changed != NULL)
         m->fault = (struct fault){.address = (uintptr_t)changed, .is_write = true};
     return changed == NULL;
