@@ -74,6 +74,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
         return;
     }
     m->fault.signal = number;
+    m->fault.no_address = info->si_code == SI_KERNEL;
     m->fault.address = (uintptr_t)info->si_addr;
     decode(&m->fault, context);
     schedule_abort(m, classify(m, &m->fault));

@@ -102,10 +102,10 @@ static void add_fault(struct line *l, const struct machine *m, struct cpu_findin
     f->address = m->fault.address;
     f->is_write = m->fault.is_write;
     f->in_lds = f->address >= arena && f->address < arena + LDS_ARENA_SIZE;
-    if (f->address >= lds && f->address < arena + LDS_ARENA_SIZE)
+    if (f->in_lds && f->address >= lds)
         add(l, "LDS overrun: %s at byte %zu of %zu", what, (size_t)(f->address - lds),
             m->launch->dynamic_lds);
-    else if (f->address >= arena && f->address < lds)
+    else if (f->in_lds)
         add(l, "LDS underrun: %s %zu bytes before its start", what, (size_t)(lds - f->address));
     else
         add(l, "%s at address 0x%" PRIxPTR "%s", what, f->address,

@@ -28,6 +28,7 @@ struct fault {
     int signal;
     uintptr_t address, ip;
     bool is_write;
+    bool no_address; /* x86 says neither address nor direction for a non-canonical pointer */
 };
 
 struct machine {
