@@ -36,21 +36,21 @@ static const int64_t col_values[] = {160,  192,  256,  320,  384,  640,  1280, 2
                                      4096, 5120, 6144, 6400, 7168, 8192, 0};
 static const int64_t pad_tiles[] = {8, 128, 0};
 static const int64_t pad_values[] = {(int64_t)1 << 29, (int64_t)1 << 30, (int64_t)1 << 31, 0};
-static const int64_t count_values[] = {1, 44, 76, INT32_MAX, 0};
+static const int64_t count_values[] = {1, 44, 76, 1 << 30, INT32_MAX, 0};
 
 static const struct param params[GQ_PARAMS] = {
     [GQ_ROWS] = {"rows", "rows of the input", NULL, -1, 1 << 24, 2048, 4, row_tiles, row_values},
     [GQ_COLS] = {"cols", "columns", NULL, 0, 1 << 20, 16384, 128, col_tiles, col_values},
-    [GQ_ROW_PAD] = {"row_pad", "input elements between rows", NULL, -2, (int64_t)1 << 33,
-                    (int64_t)1 << 31, 0, pad_tiles, pad_values},
+    [GQ_ROW_PAD] = {"row_pad", "input elements between rows", NULL, -2, (int64_t)1 << 33, 4096, 0,
+                    pad_tiles, pad_values},
     [GQ_GROUP] = {"group", "columns, or rows, that share a scale", group_names, 0, GQ_G16, 0,
                   GQ_G128, NULL, NULL},
     [GQ_INPUT] = {"input", "type of the input", input_names, 0, GQ_F16, 0, GQ_BF16, NULL, NULL},
     [GQ_OUTPUT] = {"output", "type of the codes", output_names, 0, GQ_I8, 0, GQ_FN, NULL, NULL},
     [GQ_SCALE] = {"scale", "type and layout of the scales", scale_names, 0, GQ_E8M0_SHUFFLED, 0,
                   GQ_F32, NULL, NULL},
-    [GQ_NUM_ROWS] = {"num_rows", "row count in device memory; -1: none", NULL, -1, INT32_MAX, 0, -1,
-                     row_tiles, count_values},
+    [GQ_NUM_ROWS] = {"num_rows", "row count in device memory; -1: none", NULL, -1, INT32_MAX, 4096,
+                     -1, row_tiles, count_values},
     [GQ_ROW_FACTOR] = {"row_factor", "rows per unit of num_rows", NULL, 0, 64, 16, 1, NULL, NULL},
     [GQ_LANES] = {"lanes", "whether the lanes of a wave share a group", lanes_names, 0, GQ_WHOLE, 0,
                   GQ_SPLIT, NULL, NULL},
@@ -249,7 +249,8 @@ static struct tensor codes_tensor(const struct kase *kase)
                                        [GQ_FP4] = DTYPE_E2M1X2,
                                        [GQ_I8] = DTYPE_I8};
     const bool fp4 = kase->value[GQ_OUTPUT] == GQ_FP4;
-    const bool ordinary = kase->value[GQ_FILL] == GQ_FILL_REAL && kase->value[GQ_NUM_ROWS] < 0;
+    const bool telling = kase->value[GQ_FILL] == GQ_FILL_REAL && kase->value[GQ_NUM_ROWS] < 0 &&
+                         kase->value[GQ_GROUP] != GQ_STATIC;
     struct tensor t = {
         .name = "codes",
         .layout = fp4 ? "[rows, cols/2]" : "[rows, cols]",
@@ -260,7 +261,7 @@ static struct tensor codes_tensor(const struct kase *kase)
                    .reason = "the next code only where x / s lies within 2^-20 of the boundary "
                              "between the two, which 1/s and the product, rounded to fp32, can "
                              "cross; never where s is a power of two",
-                   .min_nonzero = ordinary ? 0.25 : 0},
+                   .min_nonzero = telling ? 0.1 : 0},
     };
 
     tensor_dense(&t, (size_t)kase->value[GQ_ROWS], (size_t)kase->value[GQ_COLS] / (fp4 ? 2 : 1));
