@@ -87,7 +87,7 @@ static const struct {
     {"cases", "N", "how many cases to draw; mutants: at most, per mutant (20000)", FLAG_CASES,
      FUZZ | MUTANTS, 0},
     {"json", "FILE", "one JSON object per case and line; - is the standard output", FLAG_JSON,
-     RUN | FUZZ | REPLAY | MINIMIZE | DOCTOR | MUTANTS | LIST, 0},
+     RUN | FUZZ | REPLAY | DOCTOR | MUTANTS | LIST, 0},
     {"junit", "FILE", "a JUnit report; - is the standard output", FLAG_JUNIT, RUN | REPLAY, 0},
     {"dump", "DIR", "write every tensor of every case as .npy", FLAG_DUMP, RUN | REPLAY, 0},
     {"out", "DIR", "where findings are saved, and read first (default findings)", FLAG_OUT,

@@ -27,7 +27,7 @@ bool reporting_result(struct reporting *r, const struct kase *kase, const char *
                       const char *mutant, unsigned repeat, const struct verdict *v,
                       struct error *err)
 {
-    char line[KASE_MAX_LINE], where[256];
+    char line[KASE_MAX_LINE], where[SYMBOL_SIZE];
     if (!kase_format(kase, line, sizeof(line), err))
         return false;
     struct result result = {.kase = kase,

@@ -102,7 +102,9 @@ static void add_fault(struct line *l, const struct machine *m, struct cpu_findin
     f->address = m->fault.address;
     f->is_write = m->fault.is_write;
     f->in_lds = f->address >= arena && f->address < arena + LDS_ARENA_SIZE;
-    if (f->in_lds && f->address >= lds)
+    if (m->fault.no_address)
+        add(l, "access through an impossible pointer");
+    else if (f->in_lds && f->address >= lds)
         add(l, "LDS overrun: %s at byte %zu of %zu", what, (size_t)(f->address - lds),
             m->launch->dynamic_lds);
     else if (f->in_lds)

@@ -60,7 +60,7 @@ struct verdict {
     char signature[96];      /* what makes two findings the same bug, beside op, kind and tensor */
     char summary[384];       /* one line */
     char text[VERDICT_TEXT]; /* details, several lines: elements, map, metrics, bound */
-    char object[160];        /* where the code was: file of the binary, offset in it; or empty */
+    char object[512];        /* where the code was: file of the binary, offset in it; or empty */
     uint64_t object_offset;
     double cosine, relative; /* of the worst output; 1 and 0 when all bits are equal */
     double ms;               /* wall time of the whole case */

@@ -49,24 +49,15 @@ static void indented(const char *text)
     }
 }
 
-/* The command that repeats a result. */
-static void repro_text(const struct result *r, char *out, size_t size)
-{
-    if (r->mutant)
-        snprintf(out, size, "harness run --mutant %s.%s '%s'", r->kase->op->name, r->mutant,
-                 r->line);
-    else
-        snprintf(out, size, "harness run '%s'", r->line);
-}
-
 static void remember(struct human *h, const struct result *r)
 {
-    char text[2048];
-    if (h->failures < HUMAN_REPRO_LINES) {
-        repro_text(r, text, sizeof(text));
-        h->repro[h->failures] = strdup(text);
-    }
+    struct text text;
+    text_init(&text, KASE_MAX_LINE + 256);
+    result_repro(r, &text);
+    if (h->failures < HUMAN_REPRO_LINES)
+        h->repro[h->failures] = text_take(&text);
     h->failures++;
+    text_release(&text);
 }
 
 static void failure(struct human *h, const struct result *r)

@@ -96,7 +96,7 @@ static void judges_expectations(void **state)
 static void reports_bad_literals(void **state)
 {
     static const char *const bad[] = {"in.nowhere=1",   "in.input=1*2000",
-                                      "in.input=x",     "in.input[999]=1,2",
+                                      "in.input=1e999",     "in.input[999]=1,2",
                                       "want.nowhere=1", "want.output[1000]=1"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct verdict v;
