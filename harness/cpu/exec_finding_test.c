@@ -179,7 +179,7 @@ static void test_lds_bounds(void **state)
     run_well(&l);
     l.dynamic_lds = 80;
     expect(&l, CPU_FAULT, "thread (16,0,0): LDS overrun: write at byte 80 of 80");
-    assert_true(finding.is_write);
+    assert_true(finding.is_write && finding.in_lds);
     l.dynamic_lds = 83; /* 13 bytes of slack up to the guard page: the change is found afterwards */
     l.block[0] = 20;
     expect(&l, CPU_FAULT, "LDS overrun: write at byte 83 of 83");
@@ -204,7 +204,7 @@ static void test_faults(void **state)
     struct cpu_launch l = launch(&kernel_bug_read, &a, 4, 64);
     expect(&l, CPU_FAULT, "bug_read block (1,0,0) thread (36,0,0): read at address 0x");
     assert_true(finding.address == (uintptr_t)page + 8192 && !finding.is_write);
-    assert_true(finding.thread_known && finding.ip != 0);
+    assert_true(finding.thread_known && finding.ip != 0 && !finding.in_lds);
     l.order_seed = 9;
     expect(&l, CPU_FAULT, ": read at address 0x");
     assert_true(finding.address >= (uintptr_t)page + 8192);
