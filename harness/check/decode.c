@@ -40,6 +40,27 @@ static void decode_f16(const uint16_t in[DECODE_BLOCK], double out[DECODE_BLOCK]
     decode_f32(wide, out);
 }
 
+/* The values of a byte type's codes, computed once. */
+static const double *byte_values(enum dtype type)
+{
+    static double values[DTYPE_COUNT][256];
+    static bool ready[DTYPE_COUNT];
+
+    for (uint32_t code = 0; code < 256 && !ready[type]; code++)
+        values[type][code] = dtype_value(type, code);
+    ready[type] = true;
+    return values[type];
+}
+
+static void decode_bytes(enum dtype type, const uint8_t *in, size_t count, unsigned shift,
+                         double *out)
+{
+    const double *values = byte_values(type);
+
+    for (size_t i = 0; i < count; i++)
+        out[i] = values[in[i] >> shift];
+}
+
 void decode_block(enum dtype type, const void *data, size_t begin, size_t count, bool high,
                   double out[DECODE_BLOCK])
 {
@@ -60,8 +81,11 @@ void decode_block(enum dtype type, const void *data, size_t begin, size_t count,
             decode_f16(raw.u16, out);
         return;
     }
-    for (size_t i = 0; i < count; i++)
-        out[i] = dtype_value(type, dtype_load(type, data, begin + i) >> (high ? 4 : 0));
+    if (dtype_bytes(type) == 1)
+        decode_bytes(type, (const uint8_t *)data + begin, count, high ? 4 : 0, out);
+    else
+        for (size_t i = 0; i < count; i++)
+            out[i] = dtype_value(type, dtype_load(type, data, begin + i));
     for (size_t i = count; i < DECODE_BLOCK; i++)
         out[i] = 0;
 }
