@@ -20,7 +20,9 @@ as_root() {
 
 # seconds N: N in words.
 seconds() {
-    if [ "$1" -lt 60 ]; then
+    if [ "$1" -eq 0 ]; then
+        echo 'less than 1 s'
+    elif [ "$1" -lt 60 ]; then
         echo "$1 s"
     else
         echo "$(($1 / 60)) min $(($1 % 60)) s"

@@ -24,9 +24,9 @@ function(harness_add_mutant op id text)
     target_link_libraries(${target} PRIVATE harness_flags)
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_kernels>)
     foreach(part ${target} ${target}_kernels)
-        # Compile time counts here, and speed does not; hidden, so that the mutant's own functions
-        # are called and not the program's.
-        target_compile_options(${part} PRIVATE -O1 -g -fvisibility=hidden)
+        # Compile time counts here, and speed does not; what a defect leaves unused is no concern;
+        # hidden, so that the mutant's own functions are called and not the program's.
+        target_compile_options(${part} PRIVATE -O1 -g -w -fvisibility=hidden)
         target_compile_definitions(${part} PRIVATE MUTANT_${id})
         set_target_properties(${part} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     endforeach()
