@@ -287,7 +287,7 @@ static struct tensor scale_tensor(const struct kase *kase)
         .policy = {.kind = is_e8m0(kase) ? POLICY_EXACT : POLICY_ULP,
                    .ulp = 2,
                    .reason = is_e8m0(kase) ? "a power of two"
-                                           : "amax (1/M) rounds twice in fp32, the reference once"},
+                                           : "amax (1/M) and 1/M are each rounded to fp32"},
     };
 
     if (kase->value[GQ_GROUP] == GQ_STATIC)

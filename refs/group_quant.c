@@ -171,15 +171,16 @@ static float amax_of(const struct job *job, size_t r, size_t from, size_t n)
     return format_float_of(most);
 }
 
-static int8_t i8_of(double q)
+static int8_t i8_of(float q)
 {
-    const double most = q > -127 ? q : -127;
+    const float most = q > -127 ? q : -127;
 
     return (int8_t)(most < 127 ? most : 127);
 }
 
-/* Codes of n columns from x, to nearest even; fp4 packs two to a byte. */
-static void encode(const struct job *job, const float *restrict x, size_t n, double s,
+/* Codes of n columns from x, to nearest even; fp4 packs two to a byte. The product is rounded to
+ * fp32, as the formula has it. */
+static void encode(const struct job *job, const float *restrict x, size_t n, float inverse,
                    uint8_t *restrict out)
 {
     const enum fp8_kind kind = job->output == GQ_FNUZ ? FP8_FNUZ : FP8_FN;
@@ -188,22 +189,22 @@ static void encode(const struct job *job, const float *restrict x, size_t n, dou
     case GQ_FN:
     case GQ_FNUZ:
         for (size_t i = 0; i < n; i++)
-            out[i] = fp8_from_double(kind, x[i] / s);
+            out[i] = fp8_encode(kind, x[i] * inverse);
         break;
     case GQ_FP4:
         for (size_t i = 0; i < n; i += 2)
-            out[i / 2] = fp4x2_pack(e2m1_from_double(x[i] / s, E2M1_RNE),
-                                    e2m1_from_double(x[i + 1] / s, E2M1_RNE));
+            out[i / 2] = fp4x2_pack(e2m1_encode(x[i] * inverse, E2M1_RNE),
+                                    e2m1_encode(x[i + 1] * inverse, E2M1_RNE));
         break;
     case GQ_I8:
         for (size_t i = 0; i < n; i++)
-            out[i] = (uint8_t)i8_of(x[i] / s);
+            out[i] = (uint8_t)i8_of(x[i] * inverse);
         break;
     }
 }
 
 /* Quantises columns [from, from + n) of a row by the scale s. */
-static void quantise(const struct job *job, size_t r, size_t from, size_t n, double s)
+static void quantise(const struct job *job, size_t r, size_t from, size_t n, float s)
 {
     const size_t per_byte = job->output == GQ_FP4 ? 2 : 1;
     float x[CHUNK];
@@ -212,7 +213,7 @@ static void quantise(const struct job *job, size_t r, size_t from, size_t n, dou
         const size_t count = n - c < CHUNK ? n - c : CHUNK;
 
         decode(job, job->x + r * job->stride + from + c, count, x);
-        encode(job, x, count, s, job->codes + (r * job->cols + from + c) / per_byte);
+        encode(job, x, count, 1 / s, job->codes + (r * job->cols + from + c) / per_byte);
     }
 }
 
@@ -222,7 +223,7 @@ static enum e8m0_elem e8m0_elem_of(enum gq_output output)
 }
 
 /* The scale of a group, and what of it is stored. */
-static double group_scale(const struct job *job, float amax, size_t at)
+static float group_scale(const struct job *job, float amax, size_t at)
 {
     const float floored = amax > 1e-10f ? amax : 1e-10f;
 
@@ -230,11 +231,9 @@ static double group_scale(const struct job *job, float amax, size_t at)
         const uint8_t byte = e8m0_scale(e8m0_elem_of(job->output), E8M0_ROUND_UP, floored);
 
         ((uint8_t *)job->scale)[at] = byte;
-        return e8m0_decode(byte);
+        return (float)e8m0_decode(byte);
     }
-    const float s = (float)((double)floored / largest[job->output]);
-    ((float *)job->scale)[at] = s;
-    return s;
+    return ((float *)job->scale)[at] = floored * (1 / largest[job->output]);
 }
 
 static void reference_groups(const struct job *job)
@@ -253,7 +252,7 @@ static void reference_groups(const struct job *job)
 /* The scale of a row or a tensor. */
 static float whole_scale(const struct job *job, float amax)
 {
-    return amax < 0x1p-100f ? 1 : (float)((double)amax / largest[job->output]);
+    return amax < 0x1p-100f ? 1 : amax * (1 / largest[job->output]);
 }
 
 static void reference_tokens(const struct job *job)
