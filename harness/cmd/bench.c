@@ -84,7 +84,7 @@ static bool bench_ops(struct error *err)
 }
 
 /* A case the size of a decode step, and what a numpy user would write for the same work. */
-static const char *const peer_case = "group_quant rows=128 cols=4224";
+static const char *const peer_case = "group_quant rows=128 cols=4224 lanes=whole";
 static const char *const peer_command =
     "python3 ci/peers/group_quant.py --rows 128 --cols 4224 --group 128 --seconds 3";
 
