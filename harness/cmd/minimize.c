@@ -1,5 +1,4 @@
 /* harness minimize: shrinks saved cases further, in place of the file or under --out. */
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,7 +6,6 @@
 #include "harness/cmd/commands.h"
 #include "harness/cmd/select.h"
 #include "harness/hunt/minimize.h"
-#include "harness/run/mutant_load.h"
 
 enum { MAX_TRIES = 5000, MAX_SECONDS = 300 };
 
@@ -30,23 +28,6 @@ static bool run_first(struct pool *pool, const struct kase *kase, struct verdict
             return false;
         }
     }
-}
-
-static bool load_variant(const struct options *o, struct casefile *file, struct error *err)
-{
-    char dir[PATH_MAX], name[128];
-    const struct mutant *mutant;
-    if (!select_mutant(o, &mutant, err))
-        return false;
-    if (!mutant && file->mutant[0]) {
-        snprintf(name, sizeof(name), "%s.%s", file->kase.op->name, file->mutant);
-        if (!mutant_dir(o->mutants_dir, dir, sizeof(dir), err) ||
-            !(mutant = mutant_load(dir, name, err)))
-            return false;
-    }
-    if (mutant)
-        file->kase.op = mutant->op;
-    return true;
 }
 
 static bool shrink(struct pool *pool, struct casefile *file, const char *path, struct error *err)
@@ -75,7 +56,8 @@ static bool minimize_file(const struct options *o, const char *path, struct erro
 {
     struct casefile file;
     casefile_init(&file);
-    bool good = casefile_read(&file, path, err) && load_variant(o, &file, err);
+    const char *mutant;
+    bool good = casefile_read(&file, path, err) && select_variant(o, &file, &mutant, err);
     if (good) {
         struct pool_options options = {.workers = 1,
                                        .session = {.wave = file.wave, .timeout_s = o->timeout_s}};

@@ -11,12 +11,11 @@
 #include "harness/cmd/reporting.h"
 #include "harness/cmd/select.h"
 #include "harness/run/campaign.h"
-#include "harness/run/mutant_load.h"
 
 struct replay {
     const struct options *options;
     struct casefile *file;
-    const char *mutant; /* id that the cases run on, or NULL */
+    const char **mutant; /* per file: the id that its case runs on, or NULL */
     struct reporting reporting;
     struct error *err;
     bool failed;
@@ -46,7 +45,7 @@ static bool deliver(void *context, uint64_t index, const struct kase *kase, cons
 {
     struct replay *r = context;
     size_t i = index / r->options->repeat;
-    if (!reporting_result(&r->reporting, kase, r->options->input[i], r->mutant,
+    if (!reporting_result(&r->reporting, kase, r->options->input[i], r->mutant[i],
                           (unsigned)(index % r->options->repeat), v, r->err)) {
         r->failed = true;
         return false;
@@ -61,36 +60,11 @@ static bool deliver(void *context, uint64_t index, const struct kase *kase, cons
     return true;
 }
 
-/* The mutant that a file names is loaded for it, unless --mutant says otherwise. */
-static bool bind_mutant(struct replay *r, struct casefile *f, const struct mutant *given,
-                        struct error *err)
-{
-    char dir[4096], name[128];
-    const struct mutant *mutant = given;
-    if (!mutant && f->mutant[0]) {
-        snprintf(name, sizeof(name), "%s.%s", f->kase.op->name, f->mutant);
-        if (!mutant_dir(r->options->mutants_dir, dir, sizeof(dir), err) ||
-            !(mutant = mutant_load(dir, name, err)))
-            return false;
-    }
-    if (mutant && strcmp(mutant->op->name, f->kase.op->name) != 0)
-        return error_set(err, ERROR_INPUT, "--mutant=%s: the case is one of %s", mutant->id,
-                         f->kase.op->name);
-    if (mutant) {
-        f->kase.op = mutant->op;
-        r->mutant = mutant->id;
-    }
-    return true;
-}
-
 static bool read_files(struct replay *r, struct error *err)
 {
-    const struct mutant *given;
-    if (!select_mutant(r->options, &given, err))
-        return false;
     for (size_t i = 0; i < r->options->n_inputs; i++) {
         if (!casefile_read(&r->file[i], r->options->input[i], err) ||
-            !bind_mutant(r, &r->file[i], given, err))
+            !select_variant(r->options, &r->file[i], &r->mutant[i], err))
             return false;
         if (r->file[i].wave != r->file[0].wave)
             return error_set(
@@ -126,7 +100,10 @@ int cmd_replay(const struct options *o)
         return error_report(&err);
     }
     r.file = calloc(o->n_inputs, sizeof(*r.file));
-    if (!r.file) {
+    r.mutant = calloc(o->n_inputs, sizeof(*r.mutant));
+    if (!r.file || !r.mutant) {
+        free(r.file);
+        free(r.mutant);
         error_set(&err, ERROR_INTERNAL, "no memory for %zu case files", o->n_inputs);
         return error_report(&err);
     }
@@ -136,5 +113,6 @@ int cmd_replay(const struct options *o)
     for (size_t i = 0; i < o->n_inputs; i++)
         casefile_release(&r.file[i]);
     free(r.file);
+    free(r.mutant);
     return code;
 }

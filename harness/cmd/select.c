@@ -96,6 +96,30 @@ bool select_mutant(const struct options *o, const struct mutant **mutant, struct
            (*mutant = mutant_load(dir, o->mutant, err)) != NULL;
 }
 
+bool select_variant(const struct options *o, struct casefile *file, const char **id,
+                    struct error *err)
+{
+    char dir[PATH_MAX], name[128];
+    const struct mutant *mutant;
+    *id = NULL;
+    if (!select_mutant(o, &mutant, err))
+        return false;
+    if (!mutant && file->mutant[0]) {
+        snprintf(name, sizeof(name), "%s.%s", file->kase.op->name, file->mutant);
+        if (!mutant_dir(o->mutants_dir, dir, sizeof(dir), err) ||
+            !(mutant = mutant_load(dir, name, err)))
+            return false;
+    }
+    if (!mutant)
+        return true;
+    if (strcmp(mutant->op->name, file->kase.op->name) != 0)
+        return error_set(err, ERROR_INPUT, "--mutant=%s: the case is one of %s", o->mutant,
+                         file->kase.op->name);
+    file->kase.op = mutant->op;
+    *id = mutant->id;
+    return true;
+}
+
 /* The narrowing that needs the formatted line is last, being the slow one. */
 static bool wanted(struct selection *s, const struct options *o, struct table_entry *e, bool *out,
                    struct error *err)

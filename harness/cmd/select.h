@@ -5,6 +5,7 @@
 #ifndef HARNESS_CMD_SELECT_H
 #define HARNESS_CMD_SELECT_H
 
+#include "harness/case/casefile.h"
 #include "harness/cmd/options.h"
 #include "harness/op/op.h"
 
@@ -25,6 +26,11 @@ void selection_source(const struct selection *, size_t i, char *out, size_t size
 
 /* Loads --mutant, if given; NULL in `*mutant` otherwise. */
 bool select_mutant(const struct options *, const struct mutant **mutant, struct error *) MUST_CHECK;
+
+/* Sets the operator of a case file to the variant it is to run on: that of --mutant, else the
+ * mutant that the file names, else the correct operator. `*id` is the mutant's, or NULL. */
+bool select_variant(const struct options *, struct casefile *, const char **id,
+                    struct error *) MUST_CHECK;
 
 /* Whether a case line passes the --filter globs. */
 bool select_filter(const struct options *, const char *line);

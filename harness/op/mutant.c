@@ -8,6 +8,7 @@ extern const struct op PASTE(op_, MUTANT_OF);
 extern const struct mutant harness_mutant;
 
 __attribute__((visibility("default"))) const struct mutant harness_mutant = {
+    .layout = MUTANT_LAYOUT,
     .id = MUTANT_ID,
     .text = MUTANT_TEXT,
     .op = &PASTE(op_, MUTANT_OF),

@@ -66,6 +66,8 @@ struct ref_io {
     void *const *out;            /* by tensor index; NULL for what is no output */
 };
 
+struct isa_policy; /* harness/isa/policy.h */
+
 struct op {
     const char *name, *summary;
     const struct param *params;
@@ -86,6 +88,10 @@ struct op {
     /* Writes FILL_CUSTOM inputs (`host[i]`, the tensor's strides); may be NULL. Uses
      * harness/case/philox.h with kase->seed only. */
     void (*fill)(const struct kase *, const struct tensor *, void *const host[]);
+
+    /* What the machine code of its kernels must fulfil: all of them, ended by a row without a
+     * kernel. NULL in tests only. */
+    const struct isa_policy *isa;
 
     /* The judge. */
 
@@ -123,8 +129,13 @@ int op_param(const struct op *, const char *name);
 /* A deliberately wrong variant of one operator, built from the same sources with one defect
  * switched on, loaded from mutants/OPERATOR.ID.so. */
 struct mutant {
+    size_t layout;         /* MUTANT_LAYOUT of the build: a stale mutant must not be run */
     const char *id, *text; /* "B01a", "surplus lanes load" */
     const struct op *op;   /* same name as the correct operator */
 };
+
+#define MUTANT_LAYOUT                                                                              \
+    ((sizeof(struct op) * 4096 + sizeof(struct tensor)) * 4096 + sizeof(struct step) +             \
+     sizeof(struct kase))
 
 #endif

@@ -43,7 +43,12 @@ const struct mutant *mutant_load(const char *dir, const char *name, struct error
     const struct mutant *mutant = library ? dlsym(library, "harness_mutant") : NULL;
     if (!mutant)
         error_set(err, ERROR_INPUT, "mutant %s: %s", name, dlerror());
-    return mutant;
+    else if (mutant->layout != MUTANT_LAYOUT)
+        error_set(err, ERROR_INPUT,
+                  "mutant %s: built for another version of the program; build the "
+                  "target 'mutants' again",
+                  name);
+    return mutant && mutant->layout == MUTANT_LAYOUT ? mutant : NULL;
 }
 
 /* "DIR/OPERATOR.ID.so" as "OPERATOR.ID". */
