@@ -283,17 +283,6 @@ static double activate(const struct job *job, double g, double u)
     return NAN;
 }
 
-/* A number is cut to the code at or below it, somewhere in [|x| - ulp, |x|]: half an ulp around the
- * middle of that. Just above a power of two codes end at that power. */
-static double middle_of_cut(double x)
-{
-    const struct format *bf16 = &formats[FORMAT_BF16];
-    const double a = fabs(x), ulp = format_ulp(FORMAT_BF16, a);
-    const double floor_of_binade = a < bf16->min_normal ? 0 : ldexp(ulp, bf16->mantissa_bits);
-
-    return copysign(fmax(a - ulp / 2, floor_of_binade), x);
-}
-
 static void reference_row(const struct job *job, size_t row, const float *bias, double *out)
 {
     float g[CHUNK], u[CHUNK];
@@ -311,7 +300,7 @@ static void reference_row(const struct job *job, size_t row, const float *bias, 
             out[c + i] = activate(job, g[i], u[i]);
         if (job->truncate && job->out == FORMAT_BF16)
             for (size_t i = 0; i < n; i++)
-                out[c + i] = middle_of_cut(out[c + i]);
+                out[c + i] = bf16_middle_of_cut(out[c + i]);
     }
 }
 

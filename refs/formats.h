@@ -161,6 +161,19 @@ static inline uint16_t bf16_from_double(double x, enum bf16_round round)
     return (uint16_t)(sign | (x != x ? 0x7FC0 : code));
 }
 
+/* A number is cut to the code at or below it, somewhere in [|x| - ulp, |x|]: half an ulp around the
+ * middle of that, which is returned, so that truncation can be judged by the bound of rounding.
+ * Just above a power of two codes end at that power. NaN and Inf stay what they are. */
+static inline double bf16_middle_of_cut(double x)
+{
+    const struct format *format = &formats[FORMAT_BF16];
+    const double a = fabs(x), ulp = format_ulp(FORMAT_BF16, a);
+    const double binade = a < format->min_normal ? 0 : ldexp(ulp, format->mantissa_bits);
+    const double middle = a - ulp / 2 > binade ? a - ulp / 2 : binade;
+
+    return a < 0x1p128 ? copysign(middle, x) : x;
+}
+
 /* Truncation drops 16 bits, so a NaN with a payload in those only becomes Inf. Rounding keeps the
  * upper half of a NaN and sets its last bit where the lower half held payload. */
 static inline uint16_t bf16_encode(float x, enum bf16_round round)
