@@ -137,7 +137,7 @@ bool table_add_line(struct table *table, const char *line, const char *where, st
     struct span text = {line, strnlen(line, KASE_MAX_LINE)};
     uint32_t index = 0;
     if (table_add_source(table, where, &index, err) &&
-        table_expand(table, text, index, 1, where, err))
+        table_expand(table, text, index, 0, where, err))
         return true;
     table_truncate(table, cases, sources);
     return false;

@@ -33,7 +33,7 @@ struct table_entry {
     struct kase kase;
     enum table_tag tag;
     uint32_t source; /* index into table.source */
-    uint32_t line;   /* 1-based */
+    uint32_t line;   /* 1-based; 0: the source is a single line */
 };
 
 struct table {

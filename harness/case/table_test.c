@@ -101,7 +101,7 @@ static void test_shared_keys(void **state)
         assert_string_equal(entry->kase.refuse, "rows_limit");
         assert_string_equal(entry->kase.literals, "in.x=1,2");
         assert_int_equal(entry->tag, TAG_SMOKE);
-        assert_int_equal(entry->line, 1);
+        assert_int_equal(entry->line, 0);
         assert_string_equal(table.source[entry->source], "a");
     }
     assert_ptr_not_equal(table.entry[0].kase.literals, table.entry[1].kase.literals);
