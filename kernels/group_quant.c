@@ -480,14 +480,19 @@ static void plan(const struct kase *kase, const struct tensor *tensor, void *con
 
 /* --- For the generator --- */
 
+/* A block per row costs the CPU as much as about 2048 elements, however few columns there are. */
 static uint64_t cost(const struct kase *kase)
 {
     const int64_t rows = kase->value[GQ_ROWS], cols = kase->value[GQ_COLS];
+    const bool block_per_row =
+        kase->value[GQ_GROUP] == GQ_TOKEN || kase->value[GQ_GROUP] == GQ_TENSOR;
+    const uint64_t least = block_per_row ? 2048 : 0;
     uint64_t elements;
 
     if (rows <= 0 || cols <= 0)
         return 0;
-    if (__builtin_mul_overflow((uint64_t)rows, 2 * (uint64_t)cols, &elements))
+    elements = 2 * (uint64_t)cols;
+    if (__builtin_mul_overflow((uint64_t)rows, elements > least ? elements : least, &elements))
         return UINT64_MAX;
     return elements;
 }
