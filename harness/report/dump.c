@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "harness/base/file.h"
+#include "harness/report/dump_plan.h"
 #include "harness/report/npy.h"
 
 enum { DUMP_PATH = 4096, DUMP_VERSION = 1 };
@@ -157,7 +158,7 @@ static bool write_case(struct dump *d, const char *line, const struct kase *k,
             !add_output(d, &t[i], device_out[i], ref ? ref->out[i] : NULL, err))
             return false;
     }
-    return write_manifest(d, k, line, err);
+    return dump_plan(d->folder, line, k, t, n, err) && write_manifest(d, k, line, err);
 }
 
 bool dump_case(const char *dir, const struct kase *k, const struct tensor *t, size_t n,

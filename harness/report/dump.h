@@ -4,6 +4,7 @@
  * A case gets the folder DIR/OPERATOR-HASH (the hash of its canonical line) with
  *     NAME.npy       an input as the kernel saw it, or an output as the device gave it
  *     NAME.ref.npy   the reference's output: float64 where the comparison is against a bound
+ *     plan.json      what is launched, with which arguments: see dump_plan.h
  *     manifest.json  the case, its parameters, and for each file the tensor, its role, dtype,
  *                    layout and shape
  * Rows of a tensor that no kernel may touch (unused_rows) are left out.

@@ -21,7 +21,8 @@ static const struct param params[] = {
     {.name = "rows", .min = 0, .max = 100, .preset = ROWS},
     {.name = "mode", .names = modes, .preset = 1},
 };
-static const struct op made_up = {.name = "made_up", .params = params, .n_params = 2};
+static void plan(const struct kase *, const struct tensor *, void *const[], struct plan *);
+static const struct op made_up = {.name = "made_up", .params = params, .n_params = 2, .plan = plan};
 const struct op *const op_list[] = {&made_up, NULL};
 
 static struct temp_folder folder;
@@ -32,6 +33,30 @@ static struct tensor tensors[4];
 static uint16_t x[ROWS * STRIDE], y[ROWS * COLS];
 static double y_ref[ROWS * COLS];
 static uint8_t codes[ROWS], codes_ref[ROWS];
+
+struct made_up_args {
+    uint32_t n;
+    float scale;
+    const uint16_t *x;
+    uint16_t *none;
+    uint8_t *last_code;
+};
+
+/* Clears the codes but the first, then launches a kernel that no test runs. */
+static void plan(const struct kase *k, const struct tensor *t, void *const device[],
+                 struct plan *out)
+{
+    static const struct kernel kernel = {
+        .name = "make_up", .file = "kernels/made_up.hip", .args_size = sizeof(struct made_up_args)};
+    uint8_t *const all = device[2];
+    const struct made_up_args a = {.n = (uint32_t)k->value[0],
+                                   .scale = 1.0f,
+                                   .x = device[0],
+                                   .last_code = all + t[2].rows - 1};
+
+    plan_memset(out, all + 1, 0xAB, 2);
+    plan_kernel(out, &kernel, 3, 64, 48, &a, sizeof a);
+}
 
 static void make_tensors(void)
 {
@@ -237,6 +262,80 @@ static void manifest_names_everything(void **state)
     json_decref(root);
 }
 
+static json_int_t number_of(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+
+    if (!json_is_integer(value))
+        fail_msg("no number '%s'", key);
+    return json_integer_value(value);
+}
+
+static json_t *load_plan(void)
+{
+    char path[TEMP_PATH], file[2 * TEMP_PATH];
+    struct error err;
+
+    assert_true(dump(folder.path, true, &err));
+    case_folder(path);
+    snprintf(file, sizeof file, "%s/plan.json", path);
+    json_t *root = json_load_file(file, 0, NULL);
+    assert_non_null(root);
+    return root;
+}
+
+static void plan_has_the_tensors(void **state)
+{
+    (void)state;
+    json_t *root = load_plan();
+    const json_t *all = json_object_get(root, "tensors"), *in = json_array_get(all, 0);
+    const json_t *out = json_array_get(all, 2);
+
+    assert_int_equal(json_array_size(all), 4);
+    assert_string_equal(string_of(in, "name"), "x");
+    assert_string_equal(string_of(in, "role"), "input");
+    assert_int_equal(number_of(in, "item"), 2);
+    assert_int_equal(number_of(in, "rows"), ROWS + 2);
+    assert_int_equal(number_of(in, "cols"), COLS);
+    assert_int_equal(number_of(in, "stride"), STRIDE);
+    assert_int_equal(number_of(in, "unused_rows"), 2);
+    assert_string_equal(string_of(out, "dtype"), "e2m1x2");
+    assert_int_equal(number_of(out, "poison"), dtype_poison(DTYPE_E2M1X2, 0));
+    assert_string_equal(string_of(json_array_get(all, 3), "role"), "workspace");
+    json_decref(root);
+}
+
+static void plan_tells_pointers_from_numbers(void **state)
+{
+    (void)state;
+    json_t *root = load_plan();
+    const json_t *steps = json_object_get(root, "steps"), *clear = json_array_get(steps, 0);
+    const json_t *target = json_object_get(clear, "target"), *launch = json_array_get(steps, 1);
+    const json_t *pointers = json_object_get(launch, "pointers");
+
+    assert_int_equal(json_array_size(steps), 2);
+    assert_int_equal(number_of(clear, "memset"), 0xAB);
+    assert_int_equal(number_of(clear, "bytes"), 2);
+    assert_int_equal(number_of(target, "tensor"), 2);
+    assert_int_equal(number_of(target, "offset"), 1);
+    assert_string_equal(string_of(launch, "kernel"), "make_up");
+    assert_string_equal(string_of(launch, "source"), "kernels/made_up.hip");
+    assert_int_equal(number_of(launch, "dynamic_lds"), 48);
+    assert_int_equal(json_integer_value(json_array_get(json_object_get(launch, "grid"), 0)), 3);
+    assert_int_equal(json_integer_value(json_array_get(json_object_get(launch, "block"), 0)), 64);
+    assert_string_equal(string_of(launch, "args"),
+                        "030000000000803f" /* n, scale */
+                        "000000000000000000000000000000000000000000000000");
+    assert_int_equal(json_array_size(pointers), 2); /* NULL is none */
+    assert_int_equal(number_of(json_array_get(pointers, 0), "at"), 8);
+    assert_int_equal(number_of(json_array_get(pointers, 0), "tensor"), 0);
+    assert_int_equal(number_of(json_array_get(pointers, 0), "offset"), 0);
+    assert_int_equal(number_of(json_array_get(pointers, 1), "at"), 24);
+    assert_int_equal(number_of(json_array_get(pointers, 1), "tensor"), 2);
+    assert_int_equal(number_of(json_array_get(pointers, 1), "offset"), ROWS - 1);
+    json_decref(root);
+}
+
 static void a_case_has_one_folder(void **state)
 {
     char path[TEMP_PATH];
@@ -249,10 +348,10 @@ static void a_case_has_one_folder(void **state)
     snprintf(inner.path, sizeof inner.path, "%.*s", (int)sizeof inner.path - 1, path);
     assert_non_null(strstr(path, "/made_up-"));
     assert_int_equal(strlen(strstr(path, "/made_up-")), strlen("/made_up-") + 16);
-    assert_int_equal(temp_folder_count(&inner), 4); /* x, y, codes, manifest */
+    assert_int_equal(temp_folder_count(&inner), 5); /* x, y, codes, plan, manifest */
     assert_true(dump(folder.path, true, &err));
     assert_int_equal(temp_folder_count(&folder), 1);
-    assert_int_equal(temp_folder_count(&inner), 6);
+    assert_int_equal(temp_folder_count(&inner), 7);
 }
 
 /* What cannot be written leaves no manifest, not even that of an earlier dump. */
@@ -354,6 +453,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(files_hold_the_tensors, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(manifest_names_everything, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(plan_has_the_tensors, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(plan_tells_pointers_from_numbers, make_folder,
+                                        remove_folder),
         cmocka_unit_test_setup_teardown(a_case_has_one_folder, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(failure_leaves_no_manifest, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(bad_folders_are_errors, make_folder, remove_folder),
