@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "harness/isa/policy.h"
 #include "harness/op/op.h"
 #include "kernels/group_quant_fill.h"
 #include "refs/group_quant.h"
@@ -525,6 +526,19 @@ static void dispatch_key(const struct kase *kase, char *out, size_t size)
                                  : "near");
 }
 
+/* --- Machine code --- */
+
+/* Inputs are read through descriptors only: a load that the compiler moves ahead of a guard must
+ * find nothing to fault on. */
+static const struct isa_policy isa[] = {
+    {.kernel = &kernel_group_quant_split, .srd = true, .noscratch = true, .min_waves = 4},
+    {.kernel = &kernel_group_quant_whole, .srd = true, .noscratch = true, .min_waves = 3},
+    {.kernel = &kernel_group_quant_token, .srd = true, .noscratch = true, .min_waves = 4},
+    {.kernel = &kernel_group_quant_amax, .srd = true, .noscratch = true, .min_waves = 8},
+    {.kernel = &kernel_group_quant_apply, .srd = true, .noscratch = true, .min_waves = 4},
+    {0},
+};
+
 extern const struct op op_group_quant;
 
 const struct op op_group_quant = {
@@ -536,6 +550,7 @@ const struct op op_group_quant = {
     .guard = guard,
     .tensors = tensors,
     .plan = plan,
+    .isa = isa,
     .fill = group_quant_fill,
     .contract = group_quant_contract,
     .ref_elements = group_quant_ref_elements,

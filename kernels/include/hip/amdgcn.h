@@ -6,13 +6,14 @@
 #ifndef HIP_AMDGCN_H
 #define HIP_AMDGCN_H
 
-#define __global__             __attribute__((global))
-#define __device__             __attribute__((device))
-#define __host__               __attribute__((host))
-#define __shared__             __attribute__((shared))
-#define __constant__           __attribute__((constant))
-#define __forceinline__        inline __attribute__((always_inline))
-#define __launch_bounds__(...) __attribute__((launch_bounds(__VA_ARGS__)))
+#define __global__      __attribute__((global))
+#define __device__      __attribute__((device))
+#define __host__        __attribute__((host))
+#define __shared__      __attribute__((shared))
+#define __constant__    __attribute__((constant))
+#define __forceinline__ inline __attribute__((always_inline))
+/* What ROCm makes of it; clang has launch_bounds for CUDA only. */
+#define __launch_bounds__(threads, ...) __attribute__((amdgpu_flat_work_group_size(1, threads)))
 
 /* HIP's way of declaring the LDS whose size the launch gives. */
 #define HIP_DYNAMIC_SHARED(type, name) extern __shared__ type name[];
