@@ -32,7 +32,7 @@ static const char *const fill_names[] = {"real",   "zeros", "ramp", "ramp4",
 
 static const int64_t row_tiles[] = {4, 16, 32, 256, 0};
 static const int64_t row_values[] = {1, 2, 3, 44, 76, 88, 128, 512, 0};
-static const int64_t col_tiles[] = {32, 64, 128, 256, 0};
+static const int64_t col_tiles[] = {32, 64, 128, 256, 1024, 0};
 static const int64_t col_values[] = {160,  192,  256,  320,  384,  640,  1280, 2048,
                                      4096, 5120, 6144, 6400, 7168, 8192, 0};
 static const int64_t pad_tiles[] = {8, 128, 0};
@@ -280,6 +280,11 @@ static struct tensor scale_tensor(const struct kase *kase)
 #else
     const size_t tile_rows = 256;
 #endif
+#ifdef MUTANT_B32
+    const size_t tile_groups = 1;
+#else
+    const size_t tile_groups = 8;
+#endif
     struct tensor t = {
         .name = "scale",
         .layout = layouts[kase->value[GQ_SCALE]],
@@ -299,7 +304,7 @@ static struct tensor scale_tensor(const struct kase *kase)
         tensor_dense(&t, groups, rows);
     else if (kase->value[GQ_SCALE] == GQ_E8M0_SHUFFLED)
         tensor_dense(&t, (size_t)ceil_div(rows, tile_rows) * tile_rows,
-                     (size_t)ceil_div(groups, 8) * 8);
+                     (size_t)ceil_div(groups, tile_groups) * tile_groups);
     else
         tensor_dense(&t, rows, groups);
     return t;
