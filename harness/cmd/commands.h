@@ -12,5 +12,6 @@ int cmd_list(const struct options *);
 int cmd_doctor(const struct options *);
 int cmd_mutants(const struct options *);
 int cmd_bench(const struct options *);
+int cmd_isa(const struct options *);
 
 #endif

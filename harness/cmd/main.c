@@ -10,7 +10,7 @@ static const struct {
 } commands[] = {
     {"run", cmd_run},           {"fuzz", cmd_fuzz},   {"replay", cmd_replay},
     {"minimize", cmd_minimize}, {"list", cmd_list},   {"doctor", cmd_doctor},
-    {"mutants", cmd_mutants},   {"bench", cmd_bench},
+    {"mutants", cmd_mutants},   {"bench", cmd_bench}, {"isa", cmd_isa},
 };
 
 /* What was asked for goes to standard output: a full disk or a closed pipe must show. */

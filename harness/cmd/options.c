@@ -17,6 +17,7 @@ enum command_bit {
     DOCTOR = 32,
     MUTANTS = 64,
     BENCH = 128,
+    ISA = 256,
 };
 
 static const struct {
@@ -31,6 +32,8 @@ static const struct {
     {"doctor", "", "plant a defect for every detector and see that it is found", DOCTOR},
     {"mutants", "[OPERATOR[.ID]]...", "see that tables and fuzzing find every known bug", MUTANTS},
     {"bench", "[NAME]...", "measure the harness itself, as ratios", BENCH},
+    {"isa", "[FILE.co|FOLDER]...", "hold AMD code objects against the policies of their kernels",
+     ISA},
 };
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -87,7 +90,7 @@ static const struct {
     {"cases", "N", "how many cases to draw; mutants: at most, per mutant (20000)", FLAG_CASES,
      FUZZ | MUTANTS, 0},
     {"json", "FILE", "one JSON object per case and line; - is the standard output", FLAG_JSON,
-     RUN | FUZZ | REPLAY | DOCTOR | MUTANTS | LIST, 0},
+     RUN | FUZZ | REPLAY | DOCTOR | MUTANTS | LIST | ISA, 0},
     {"junit", "FILE", "a JUnit report; - is the standard output", FLAG_JUNIT, RUN | REPLAY, 0},
     {"dump", "DIR", "write every tensor of every case as .npy", FLAG_DUMP, RUN | REPLAY, 0},
     {"out", "DIR", "where findings are saved, and read first (default findings)", FLAG_OUT,
@@ -98,10 +101,10 @@ static const struct {
      RUN | FUZZ | REPLAY | MINIMIZE | MUTANTS, 0},
     {"quiet", NULL, "failures and the summary only", FLAG_QUIET,
      RUN | FUZZ | REPLAY | MINIMIZE | MUTANTS, 'q'},
-    {"verbose", NULL, "a line for every case", FLAG_VERBOSE,
-     RUN | FUZZ | REPLAY | MINIMIZE | MUTANTS, 'v'},
+    {"verbose", NULL, "a line for every case; isa: sizes and registers of every kernel",
+     FLAG_VERBOSE, RUN | FUZZ | REPLAY | MINIMIZE | MUTANTS | ISA, 'v'},
     {"help", NULL, "this text", FLAG_HELP,
-     RUN | LIST | REPLAY | FUZZ | MINIMIZE | DOCTOR | MUTANTS | BENCH, 'h'},
+     RUN | LIST | REPLAY | FUZZ | MINIMIZE | DOCTOR | MUTANTS | BENCH | ISA, 'h'},
 };
 
 enum { N_FLAGS = sizeof(flags) / sizeof(flags[0]) };
@@ -309,8 +312,8 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *err)
     int index = argc > 1 ? command_index(argv[1]) : -1;
     if (index < 0)
         return error_set(err, ERROR_INPUT,
-                         "%s%s: takes run, fuzz, replay, minimize, list, doctor, mutants or bench "
-                         "(harness --help)",
+                         "%s%s: takes run, fuzz, replay, minimize, list, doctor, mutants, bench or "
+                         "isa (harness --help)",
                          argc > 1 ? "command " : "no command", argc > 1 ? argv[1] : "");
     o->command = commands[index].name;
     getopt_table(commands[index].bit, longs, shorts);
