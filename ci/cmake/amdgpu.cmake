@@ -1,4 +1,4 @@
-# Code objects for AMD GPUs: amdgpu/ARCH/NAME.co, one bare ELF for each kernels/NAME.hip and each
+# Code objects for AMD GPUs: code/ARCH/NAME.co, one bare ELF for each NAME.hip and each
 # architecture, by the target `amdgpu`. Custom commands, because CMake's HIP language needs a ROCm
 # tree and makes no bare objects. Every architecture is probed here; one that cannot be built is
 # said so now, and again as an error when the target is built.
@@ -44,7 +44,7 @@ endfunction()
 # Adds the code object of one kernel for one architecture to `list`.
 function(harness_amdgpu_kernel kernel arch list)
     cmake_path(GET kernel STEM name)
-    set(object ${CMAKE_BINARY_DIR}/amdgpu/${arch}/${name}.co)
+    set(object ${CMAKE_BINARY_DIR}/code/${arch}/${name}.co)
     add_custom_command(OUTPUT ${object} DEPFILE ${object}.d VERBATIM
         COMMAND ${amdgpu_command} ${amdgpu_headers} -I ${CMAKE_SOURCE_DIR} --offload-arch=${arch}
             -Wall -Wextra -Werror
@@ -66,11 +66,9 @@ foreach(arch IN LISTS HARNESS_AMDGPU_ARCHS)
             COMMAND ${CMAKE_COMMAND} -E false)
     else()
         message(STATUS "Kernels for ${arch} are built by ${HARNESS_AMDGPU_CLANG}")
-        file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/amdgpu/${arch})
+        file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/code/${arch})
         foreach(kernel IN LISTS kernel_sources)
-            if(kernel MATCHES "^kernels/")
-                harness_amdgpu_kernel(${kernel} ${arch} objects)
-            endif()
+            harness_amdgpu_kernel(${kernel} ${arch} objects)
         endforeach()
         add_custom_target(amdgpu-${arch} DEPENDS ${objects})
     endif()

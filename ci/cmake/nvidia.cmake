@@ -1,25 +1,64 @@
-# Code for NVIDIA GPUs, where the CUDA toolkit is installed: nvidia/NAME.fatbin for each
-# kernels/NAME.hip, by the target `nvidia`.
+# Code for NVIDIA GPUs, where the CUDA toolkit is installed: code/ARCH/NAME.fatbin for each NAME.hip,
+# by the target `nvidia`; mutants/NAME.ID.ARCH/*.fatbin, by the target `mutants_nvidia`.
 set(HARNESS_NVIDIA_ARCH sm_90 CACHE STRING "NVIDIA architecture to build kernels for")
 find_program(HARNESS_NVCC NAMES nvcc PATHS /usr/local/cuda/bin DOC "CUDA compiler")
-if(NOT HARNESS_NVCC)
-    return()
+
+if(HARNESS_NVCC)
+    # The compiler proves against the real header that the driver is called as it wants to be.
+    cmake_path(GET HARNESS_NVCC PARENT_PATH cuda)
+    set_source_files_properties(harness/gpu/signatures_cuda.c PROPERTIES
+        COMPILE_OPTIONS "-isystem;${cuda}/../include")
 endif()
 
-file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/nvidia)
+set(nvidia_command ${HARNESS_NVCC} -x cu -arch=${HARNESS_NVIDIA_ARCH} -O3 --fmad=false
+    -Werror all-warnings -I ${CMAKE_SOURCE_DIR}/kernels/include -I ${CMAKE_SOURCE_DIR} -fatbin)
+
 set(objects)
-foreach(kernel IN LISTS kernel_sources)
-    if(NOT kernel MATCHES "^kernels/")
+if(HARNESS_NVCC)
+    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/code/${HARNESS_NVIDIA_ARCH})
+    foreach(kernel IN LISTS kernel_sources)
+        cmake_path(GET kernel STEM name)
+        set(object ${CMAKE_BINARY_DIR}/code/${HARNESS_NVIDIA_ARCH}/${name}.fatbin)
+        add_custom_command(OUTPUT ${object} DEPFILE ${object}.d VERBATIM
+            COMMAND ${nvidia_command} -MD -MF ${object}.d -o ${object} ${CMAKE_SOURCE_DIR}/${kernel}
+            DEPENDS ${CMAKE_SOURCE_DIR}/${kernel}
+            COMMENT "Compiling ${kernel} for ${HARNESS_NVIDIA_ARCH}")
+        list(APPEND objects ${object})
+    endforeach()
+else()
+    message(STATUS "Kernels for NVIDIA cannot be built: no nvcc")
+endif()
+add_custom_target(nvidia DEPENDS ${objects})
+
+# A mutant's kernels, compiled with its defect. Many mutants live on the host alone: what does not
+# mention them is copied, which mutant_code.cmake decides when it runs.
+set(objects)
+foreach(mutant IN LISTS all_mutants)
+    if(NOT HARNESS_NVCC OR NOT mutant MATCHES "^(.*)\\.([^.]*)$")
         continue()
     endif()
-    cmake_path(GET kernel STEM name)
-    set(object ${CMAKE_BINARY_DIR}/nvidia/${name}.fatbin)
-    add_custom_command(OUTPUT ${object} DEPFILE ${object}.d VERBATIM
-        COMMAND ${HARNESS_NVCC} -x cu -arch=${HARNESS_NVIDIA_ARCH} -O3 --fmad=false
-            -Werror all-warnings -I ${CMAKE_SOURCE_DIR}/kernels/include -I ${CMAKE_SOURCE_DIR}
-            -MD -MF ${object}.d -fatbin -o ${object} ${CMAKE_SOURCE_DIR}/${kernel}
-        DEPENDS ${CMAKE_SOURCE_DIR}/${kernel}
-        COMMENT "Compiling ${kernel} for ${HARNESS_NVIDIA_ARCH}")
-    list(APPEND objects ${object})
+    set(op ${CMAKE_MATCH_1})
+    set(id ${CMAKE_MATCH_2})
+    harness_op_files(${op} kernels ${kernel_sources})
+    file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/${op}*.h)
+    foreach(kernel IN LISTS kernels)
+        cmake_path(GET kernel STEM name)
+        set(plain ${CMAKE_BINARY_DIR}/code/${HARNESS_NVIDIA_ARCH}/${name}.fatbin)
+        set(object
+            ${CMAKE_BINARY_DIR}/mutants/${op}.${id}.${HARNESS_NVIDIA_ARCH}/${name}.fatbin)
+        set(source ${CMAKE_SOURCE_DIR}/${kernel})
+        add_custom_command(OUTPUT ${object} VERBATIM
+            COMMAND ${CMAKE_COMMAND} -D ID=${id} -D PLAIN=${plain} -D OBJECT=${object}
+                "-D FILES=${source};${headers}"
+                -P ${CMAKE_SOURCE_DIR}/ci/cmake/mutant_code.cmake
+                -- ${nvidia_command} -DMUTANT_${id} -o ${object} ${source}
+            DEPENDS ${plain} ${source} ${headers}
+            COMMENT "")
+        list(APPEND objects ${object})
+    endforeach()
 endforeach()
-add_custom_target(nvidia DEPENDS ${objects})
+add_custom_target(mutants_nvidia DEPENDS ${objects})
+
+# All code objects that can be built here.
+add_custom_target(code)
+add_dependencies(code nvidia amdgpu)

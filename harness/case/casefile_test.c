@@ -198,7 +198,7 @@ static void test_value_errors(void **state)
     refused(HEAD "detector x\n" CASE,
             "f.case:2: detector x: not accepted; detector takes none, guard-page, canary, poison, "
             "read-only, compare, want, size, rerun, host-guard, vacuity, barrier, timer, trap, "
-            "lds, supervisor");
+            "lds, supervisor, launch");
     refused(HEAD "case fake_sort tokens=x\n",
             "f.case:2: tokens=x: not a number; tokens takes 0..16777216");
     refused(HEAD "case\n", "f.case:2: : no operator; a line begins with one of fake_sort, "

@@ -256,8 +256,7 @@ int cmd_fuzz(const struct options *o)
     }
     f->options = o;
     f->err = &err;
-    f->pool_options = (struct pool_options){
-        .workers = o->jobs, .session = {.wave = o->wave, .timeout_s = o->timeout_s}};
+    f->pool_options = (struct pool_options){.workers = o->jobs, .session = options_session(o)};
     int code;
     if (select_mutant(o, &f->mutant, &err) && choose_ops(f, &err) &&
         findings_open(&f->findings, o->out, &err)) {

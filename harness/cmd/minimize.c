@@ -59,8 +59,8 @@ static bool minimize_file(const struct options *o, const char *path, struct erro
     const char *mutant;
     bool good = casefile_read(&file, path, err) && select_variant(o, &file, &mutant, err);
     if (good) {
-        struct pool_options options = {.workers = 1,
-                                       .session = {.wave = file.wave, .timeout_s = o->timeout_s}};
+        struct pool_options options = {.workers = 1, .session = options_session(o)};
+        options.session.wave = file.wave;
         struct pool *pool = pool_create(&options, err);
         good = pool && shrink(pool, &file, path, err);
         pool_destroy(pool);

@@ -81,8 +81,7 @@ static bool deliver(void *context, uint64_t index, const struct kase *kase, cons
 
 static bool attack(struct attack *a, const struct options *o, struct error *err)
 {
-    struct pool_options options = {.workers = o->jobs,
-                                   .session = {.wave = o->wave, .timeout_s = o->timeout_s}};
+    struct pool_options options = {.workers = o->jobs, .session = options_session(o)};
     struct campaign campaign = {.context = a, .next = next, .deliver = deliver};
     a->err = err;
     campaign.pool = pool_create(&options, err);

@@ -8,6 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Worker processes that share a GPU by default: more bring nothing. */
+enum { GPU_JOBS = 4 };
+
 enum command_bit {
     RUN = 1,
     LIST = 2,
@@ -40,6 +43,7 @@ enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 enum flag {
     FLAG_DEVICE = 256,
+    FLAG_LAUNCH,
     FLAG_TAG,
     FLAG_FILTER,
     FLAG_SHARD,
@@ -68,8 +72,10 @@ static const struct {
     unsigned commands;
     char letter;
 } flags[] = {
-    {"device", "NAME", "where to run: cpu (default)", FLAG_DEVICE,
+    {"device", "NAME", "where to run: cpu (default), cuda:N or hip:N", FLAG_DEVICE,
      RUN | FUZZ | REPLAY | MINIMIZE | DOCTOR | MUTANTS, 0},
+    {"launch", "HOW", "on a GPU: eager (default), or graph: captured, and replayed twice",
+     FLAG_LAUNCH, RUN | FUZZ | REPLAY | MINIMIZE, 0},
     {"tag", "LEVEL", "smoke, ci (smoke too, default) or nightly (all)", FLAG_TAG,
      RUN | LIST | MUTANTS, 0},
     {"filter", "GLOB", "only cases whose line matches; !GLOB leaves them out; repeatable",
@@ -93,8 +99,8 @@ static const struct {
      RUN | FUZZ | REPLAY | DOCTOR | MUTANTS | LIST | ISA, 0},
     {"junit", "FILE", "a JUnit report; - is the standard output", FLAG_JUNIT, RUN | REPLAY, 0},
     {"dump", "DIR", "write every tensor of every case as .npy", FLAG_DUMP, RUN | REPLAY, 0},
-    {"out", "DIR", "where findings are saved, and read first (default findings)", FLAG_OUT,
-     FUZZ | MINIMIZE, 0},
+    {"out", "DIR", "where findings are saved, and read first (default findings)", FLAG_OUT, FUZZ,
+     0},
     {"mutant", "ID", "run the defective variant OPERATOR.ID instead of the correct operator",
      FLAG_MUTANT, RUN | FUZZ | REPLAY | MINIMIZE, 0},
     {"mutants-dir", "DIR", "where the mutants are (default: beside the program)", FLAG_MUTANTS_DIR,
@@ -203,7 +209,11 @@ static bool set_flag(struct options *o, enum flag flag, const char *text, struct
     switch (flag) {
     case FLAG_DEVICE:
         o->device = text;
-        return true;
+        return device_parse(text, &o->device_id, err);
+    case FLAG_LAUNCH:
+        o->graph = !strcmp(text, "graph");
+        return o->graph || !strcmp(text, "eager") ||
+               error_set(err, ERROR_INPUT, "--launch=%s: takes eager or graph", text);
     case FLAG_TAG:
         return table_tag_parse(text, &o->tag) ||
                error_set(err, ERROR_INPUT, "--tag=%s: takes smoke, ci or nightly", text);
@@ -215,6 +225,7 @@ static bool set_flag(struct options *o, enum flag flag, const char *text, struct
         o->seed_given = true;
         return number("seed", text, 0, UINT64_MAX, &o->seed, err);
     case FLAG_JOBS:
+        o->jobs_given = true;
         return small("jobs", text, 1, 256, &o->jobs, err);
     case FLAG_WAVE:
         return (small("wave", text, 32, 64, &o->wave, err) && (o->wave == 32 || o->wave == 64)) ||
@@ -296,12 +307,23 @@ static int flag_of_letter(int letter)
     return letter;
 }
 
-static bool refuse_device(const struct options *o, struct error *err)
+/* What flags mean together. */
+static bool settle(struct options *o, struct error *err)
 {
-    if (!strcmp(o->device, "cpu"))
-        return true;
-    return error_set(err, ERROR_NO_DEVICE, "--device=%s: this build has the device cpu only",
-                     o->device);
+    if (o->graph && o->device_id.kind == DEVICE_CPU)
+        return error_set(err, ERROR_INPUT, "--launch=graph: takes a GPU, --device=cuda:N or hip:N");
+    if (o->device_id.kind != DEVICE_CPU && !o->jobs_given && o->jobs > GPU_JOBS)
+        o->jobs = GPU_JOBS;
+    return true;
+}
+
+struct session_options options_session(const struct options *o)
+{
+    return (struct session_options){.device = o->device_id,
+                                    .wave = o->wave,
+                                    .graph = o->graph,
+                                    .timeout_s = o->timeout_s,
+                                    .dump_dir = o->dump};
 }
 
 bool options_parse(struct options *o, int argc, char **argv, struct error *err)
@@ -332,5 +354,5 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *err)
     }
     o->input = argv + optind;
     o->n_inputs = (size_t)(argc - optind);
-    return o->help || refuse_device(o, err);
+    return o->help || settle(o, err);
 }

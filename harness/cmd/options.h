@@ -9,6 +9,7 @@
 
 #include "harness/base/error.h"
 #include "harness/case/table.h"
+#include "harness/run/session.h"
 
 enum { OPTIONS_MAX_FILTERS = 64 };
 
@@ -18,6 +19,8 @@ struct options {
     size_t n_inputs;
 
     const char *device, *mutant, *mutants_dir;
+    struct device_id device_id; /* of `device` */
+    bool graph, jobs_given;
     const char *filter[OPTIONS_MAX_FILTERS];
     size_t n_filters;
     enum table_tag tag;
@@ -32,6 +35,9 @@ struct options {
 
 /* Reads argv[1..]. `options->command` is argv[1]. */
 bool options_parse(struct options *, int argc, char **argv, struct error *) MUST_CHECK;
+
+/* What the flags say about sessions. */
+struct session_options options_session(const struct options *);
 
 /* The manual page of one command, or of the program when `command` is NULL. */
 void options_help(const char *command);

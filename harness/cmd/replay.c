@@ -77,9 +77,8 @@ static bool read_files(struct replay *r, struct error *err)
 static int replay(struct replay *r, struct error *err)
 {
     struct pool_options pool_options = {.workers = r->options->jobs,
-                                        .session = {.wave = r->file[0].wave,
-                                                    .timeout_s = r->options->timeout_s,
-                                                    .dump_dir = r->options->dump}};
+                                        .session = options_session(r->options)};
+    pool_options.session.wave = r->file[0].wave;
     struct campaign campaign = {.context = r, .next = next, .deliver = deliver};
     if (!reporting_open(&r->reporting, r->options, err))
         return error_report(err);

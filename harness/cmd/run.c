@@ -48,9 +48,7 @@ int cmd_run(const struct options *o)
 {
     struct error err;
     struct run run = {.options = o, .err = &err};
-    struct pool_options pool_options = {
-        .workers = o->jobs,
-        .session = {.wave = o->wave, .timeout_s = o->timeout_s, .dump_dir = o->dump}};
+    struct pool_options pool_options = {.workers = o->jobs, .session = options_session(o)};
     if (!select_cases(&run.selection, o, &err))
         return error_report(&err);
     if (!reporting_open(&run.reporting, o, &err)) {

@@ -242,6 +242,13 @@ bool arena_place(struct arena *arena, unsigned index, size_t bytes, size_t align
     return true;
 }
 
+void arena_zones(const struct arena *arena, unsigned index, size_t *before, size_t *behind)
+{
+    assert(index < ARENA_SLOTS);
+    *before = arena->slots[index].before;
+    *behind = arena->slots[index].behind;
+}
+
 void arena_arm(struct arena *arena, unsigned index)
 {
     assert(index < ARENA_SLOTS);

@@ -97,6 +97,9 @@ bool arena_place(struct arena *arena, unsigned slot, size_t bytes, size_t align,
                  enum arena_side side, enum arena_access access, struct arena_buffer *out,
                  struct error *err) MUST_CHECK;
 
+/* Bytes of canary before and behind the tensor in the slot. */
+void arena_zones(const struct arena *arena, unsigned slot, size_t *before, size_t *behind);
+
 /* Writes the canary pattern into the red zone and slack of the tensor in the slot. Call it before
  * every launch. Without a tensor it does nothing. */
 void arena_arm(struct arena *arena, unsigned slot);

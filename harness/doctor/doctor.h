@@ -14,6 +14,11 @@
 
 extern const struct op doctor_op;
 
+/* Where a defect can be found. A GPU does not schedule threads by a seed, watches no barrier and has
+ * no guard behind LDS; a
+ * processor does not mind a misaligned access. */
+enum defect_where { DEFECT_ANYWHERE, DEFECT_CPU, DEFECT_GPU };
+
 /* A planted defect and what must be made of it. */
 struct defect {
     const char *name, *text;
@@ -21,6 +26,7 @@ struct defect {
     enum detector detector;
     const char *literals; /* of the case, or NULL */
     const char *refuse;   /* the refusal that the case expects, or NULL */
+    enum defect_where where;
 };
 
 /* By the value of the operator's parameter `defect`; entry 0 has none and must pass. */

@@ -38,6 +38,8 @@ enum doctor_defect {
     DOCTOR_LDS,
     DOCTOR_KILLED,
     DOCTOR_HUNG,
+    DOCTOR_MISALIGNED,
+    DOCTOR_REFUSED_LAUNCH,
 };
 
 struct doctor_sum {

@@ -32,11 +32,23 @@ static __device__ inline void touch_outside(struct doctor_sum a)
         a.wild[0] = 1;
 }
 
+/* A division by zero is an exception of processors alone. */
+#if defined(HIP_CPU_H)
+#define DOCTOR_DO_TRAP(zero) (a.workspace[0] = (float)(thread / (zero)))
+#elif defined(__CUDACC__)
+#define DOCTOR_DO_TRAP(zero) __trap()
+#else
+#define DOCTOR_DO_TRAP(zero) __builtin_trap()
+#endif
+
 static __device__ inline void misbehave(struct doctor_sum a, uint32_t thread)
 {
     volatile uint32_t zero = 0;
+    (void)thread;
     if (a.defect == DOCTOR_TRAP)
-        a.workspace[0] = (float)(thread / zero);
+        DOCTOR_DO_TRAP(zero);
+    if (a.defect == DOCTOR_MISALIGNED)
+        *(volatile float *)((unsigned char *)a.workspace + 2) = 1;
     while (a.defect == DOCTOR_ENDLESS && !zero)
         zero = 0;
 }

@@ -39,6 +39,7 @@ static const char *const detectors[DETECTORS] = {
     [DETECTOR_TRAP] = "trap",
     [DETECTOR_LDS] = "lds",
     [DETECTOR_SUPERVISOR] = "supervisor",
+    [DETECTOR_LAUNCH] = "launch",
 };
 
 const char *verdict_name(enum verdict_kind kind)

@@ -47,6 +47,7 @@ enum detector {
     DETECTOR_TRAP,       /* signals that carry no tensor address */
     DETECTOR_LDS,        /* guard zones and poison of the block's local memory */
     DETECTOR_SUPERVISOR, /* the worker died or hung */
+    DETECTOR_LAUNCH,     /* the runtime refused a launch, a memset or a graph */
     DETECTORS
 };
 

@@ -5,12 +5,13 @@
 
 #include "harness/case/fill.h"
 
-bool bind_tensors(struct binding *b, const struct kase *kase, struct arena *arena,
+bool bind_tensors(struct binding *b, const struct kase *kase, struct device *runner,
                   struct error *err)
 {
     memset(b, 0, sizeof(*b));
     b->kase = kase;
-    b->arena = arena;
+    b->runner = runner;
+    b->arena = runner->arena;
     b->count = kase->op->tensors(kase, b->tensor);
     for (size_t i = 0; i < b->count; i++)
         if (!tensor_bytes(&b->tensor[i], &b->bytes[i]))
@@ -187,6 +188,10 @@ bool bind_place(struct binding *b, enum arena_side side, unsigned poison, struct
         if (!arena_place(b->arena, (unsigned)i, b->bytes[i], align, side,
                          input ? ARENA_READ_ONLY : ARENA_READ_WRITE, &b->buffer[i], err))
             return false;
+        if (!b->runner->driver->place(b->runner, (unsigned)i, side,
+                                      input ? ARENA_READ_ONLY : ARENA_READ_WRITE, &b->buffer[i],
+                                      err))
+            return false;
         b->device[i] = b->buffer[i].device;
         if (!input)
             continue;
@@ -204,6 +209,19 @@ bool bind_place(struct binding *b, enum arena_side side, unsigned poison, struct
         else
             poison_output(b, i, poison);
         arena_arm(b->arena, (unsigned)i);
+        if (!b->runner->driver->send(b->runner, (unsigned)i, err))
+            return false;
+    }
+    return true;
+}
+
+bool bind_fetch(struct binding *b, struct error *err)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        enum tensor_role role = b->tensor[i].role;
+        if (role != TENSOR_INPUT &&
+            !b->runner->driver->fetch(b->runner, (unsigned)i, role == TENSOR_OUTPUT, err))
+            return false;
     }
     return true;
 }
@@ -267,13 +285,12 @@ static bool near_row(const struct binding *b, size_t i, size_t at)
 {
     const struct tensor *t = &b->tensor[i];
     size_t size = dtype_bytes(t->dtype), pitch = t->stride * size, rows = used_rows(t);
-    size_t row = (at + MARGIN) / pitch;
+    size_t row = (at + MARGIN) / pitch; /* the last row that begins before the page's end */
     if (at < MARGIN || at + MARGIN >= b->bytes[i])
         return true;
-    for (size_t r = row ? row - 1 : 0; r <= row && r < rows; r++)
-        if (at + MARGIN >= r * pitch && at < r * pitch + t->cols * size + MARGIN)
-            return true;
-    return false;
+    if (row >= rows)
+        row = rows - 1;
+    return rows && at < row * pitch + t->cols * size + MARGIN;
 }
 
 /* Every touched page of a sparse output must be near a row in use or an end of the tensor. */

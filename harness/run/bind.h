@@ -8,6 +8,7 @@
 #include "harness/cpu/arena.h"
 #include "harness/op/op.h"
 #include "harness/op/verdict.h"
+#include "harness/run/device.h"
 
 /* Bytes between two rows of a strided tensor that are poisoned and checked, at each end. Larger
  * gaps are watched by the pages that were touched. */
@@ -15,7 +16,8 @@ enum { BIND_GAP_WINDOW = 4096 };
 
 struct binding {
     const struct kase *kase;
-    struct arena *arena;
+    struct device *runner;
+    struct arena *arena; /* the runner's */
     size_t count;
     struct tensor tensor[OP_MAX_TENSORS];
     size_t bytes[OP_MAX_TENSORS];
@@ -25,10 +27,14 @@ struct binding {
 };
 
 /* Declares the tensors; false when a size overflows. */
-bool bind_tensors(struct binding *, const struct kase *, struct arena *, struct error *) MUST_CHECK;
+bool bind_tensors(struct binding *, const struct kase *, struct device *,
+                  struct error *) MUST_CHECK;
 
-/* Places every tensor at one side, writes inputs, poison and canaries. */
+/* Places every tensor at one side, writes inputs, poison and canaries, and sends all of it. */
 bool bind_place(struct binding *, enum arena_side, unsigned poison, struct error *) MUST_CHECK;
+
+/* Brings back, behind a launch, what kernels may have written. */
+bool bind_fetch(struct binding *, struct error *) MUST_CHECK;
 
 /* Looks for stores outside the tensors that did not fault: canaries, gaps between rows. True when
  * there are none; otherwise the verdict is filled. */

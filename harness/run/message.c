@@ -6,14 +6,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum message_type { MESSAGE_CASE = 1, MESSAGE_VERDICT = 2 };
+enum message_type { MESSAGE_CASE = 1, MESSAGE_VERDICT = 2, MESSAGE_HELLO = 3 };
 
-enum { MESSAGE_MAGIC = 0x4B4E5248, MESSAGE_VERSION = 1 };
+enum { MESSAGE_MAGIC = 0x4B4E5248, MESSAGE_VERSION = 2 };
 
 struct header {
     uint32_t magic;
     uint16_t version, type;
-    uint32_t length, zero;
+    uint32_t length, last;
     uint64_t ticket;
 };
 
@@ -95,20 +95,37 @@ bool message_receive_case(int fd, uint64_t *ticket, struct kase *kase)
     return true;
 }
 
-bool message_send_verdict(int fd, uint64_t ticket, const struct verdict *v)
+bool message_send_verdict(int fd, uint64_t ticket, const struct verdict *v, bool last)
 {
     struct header h = header_of(MESSAGE_VERDICT, ticket, sizeof(*v));
     struct verdict copy = *v;
     struct iovec parts[] = {{&h, sizeof(h)}, {&copy, sizeof(copy)}};
+    h.last = last;
     return write_all(fd, parts, 2);
 }
 
-bool message_receive_verdict(int fd, uint64_t *ticket, struct verdict *v)
+bool message_receive_verdict(int fd, uint64_t *ticket, struct verdict *v, bool *last)
 {
     struct header h;
     if (!receive_header(fd, MESSAGE_VERDICT, sizeof(*v), sizeof(*v), &h) ||
         !read_all(fd, v, sizeof(*v)))
         return false;
     *ticket = h.ticket;
+    *last = h.last != 0;
     return true;
+}
+
+bool message_send_hello(int fd, const struct hello *hello)
+{
+    struct header h = header_of(MESSAGE_HELLO, 0, sizeof(*hello));
+    struct hello copy = *hello;
+    struct iovec parts[] = {{&h, sizeof(h)}, {&copy, sizeof(copy)}};
+    return write_all(fd, parts, 2);
+}
+
+bool message_receive_hello(int fd, struct hello *hello)
+{
+    struct header h;
+    return receive_header(fd, MESSAGE_HELLO, sizeof(*hello), sizeof(*hello), &h) &&
+           read_all(fd, hello, sizeof(*hello));
 }

@@ -6,6 +6,7 @@
 #ifndef HARNESS_RUN_MESSAGE_H
 #define HARNESS_RUN_MESSAGE_H
 
+#include "harness/base/error.h"
 #include "harness/case/kase.h"
 #include "harness/op/verdict.h"
 
@@ -16,7 +17,17 @@ bool message_send_case(int fd, uint64_t ticket, const struct kase *) MUST_CHECK;
  * case. */
 bool message_receive_case(int fd, uint64_t *ticket, struct kase *) MUST_CHECK;
 
-bool message_send_verdict(int fd, uint64_t ticket, const struct verdict *) MUST_CHECK;
-bool message_receive_verdict(int fd, uint64_t *ticket, struct verdict *) MUST_CHECK;
+/* `last`: the worker ends behind this verdict and takes no more cases. */
+bool message_send_verdict(int fd, uint64_t ticket, const struct verdict *, bool last) MUST_CHECK;
+bool message_receive_verdict(int fd, uint64_t *ticket, struct verdict *, bool *last) MUST_CHECK;
+
+/* What a worker says first: whether it has its device. */
+struct hello {
+    struct error error; /* ERROR_NONE: it is ready */
+    char device[256];   /* what the device is */
+};
+
+bool message_send_hello(int fd, const struct hello *) MUST_CHECK;
+bool message_receive_hello(int fd, struct hello *) MUST_CHECK;
 
 #endif

@@ -14,23 +14,31 @@
 #include "harness/base/clock.h"
 #include "harness/run/message.h"
 
-enum { MAX_WORKERS = 256 };
+enum { MAX_WORKERS = 256, MAX_DYING = 64 };
 
 /* A worker times its own launches; the supervisor only steps in when that fails too. */
 #define SUPERVISOR_PATIENCE(timeout) (4 * (timeout) + 1)
 
+/* For a worker to open its device. */
+#define START_PATIENCE 60.0
+
+enum worker_state { WORKER_NONE, WORKER_STARTING, WORKER_IDLE, WORKER_BUSY };
+
 struct worker {
+    enum worker_state state;
     pid_t pid;
     int to, from;
-    bool busy;
     uint64_t ticket;
     double deadline;
 };
 
 struct pool {
     struct pool_options options;
-    struct worker *worker;
-    unsigned count;
+    struct worker *worker; /* `count` that take cases, then the spare, if the device wants one */
+    unsigned count, all, started;
+    pid_t dying[MAX_DYING]; /* killed, not yet gone: a GPU's context takes its time */
+    unsigned n_dying;
+    char device[sizeof(((struct hello *)0)->device)];
 };
 
 static volatile sig_atomic_t interrupted;
@@ -55,6 +63,17 @@ bool pool_interrupted(void)
 
 /* --- The worker's side --- */
 
+static bool say_hello(int to, const struct session *session, const struct error *err)
+{
+    struct hello hello;
+    memset(&hello, 0, sizeof(hello));
+    if (session)
+        snprintf(hello.device, sizeof(hello.device), "%s", session_device(session));
+    else
+        hello.error = *err;
+    return message_send_hello(to, &hello);
+}
+
 static void worker_main(const struct session_options *options, int from, int to, pid_t parent)
 {
     struct error err;
@@ -67,14 +86,12 @@ static void worker_main(const struct session_options *options, int from, int to,
     if (getppid() != parent)
         _exit(0);
     struct session *session = session_create(options, &err);
-    if (!session) {
-        error_report(&err);
+    if (!say_hello(to, session, &err) || !session)
         _exit(6);
-    }
-    while (message_receive_case(from, &ticket, &kase)) {
+    while (!session_lost(session) && message_receive_case(from, &ticket, &kase)) {
         session_run(session, &kase, &verdict);
         kase_release(&kase);
-        if (!message_send_verdict(to, ticket, &verdict))
+        if (!message_send_verdict(to, ticket, &verdict, session_lost(session)))
             break;
     }
     _exit(0);
@@ -92,7 +109,7 @@ static bool worker_start(struct pool *pool, struct worker *w, struct error *err)
 {
     int request[2] = {-1, -1}, reply[2] = {-1, -1};
     pid_t parent = getpid();
-    *w = (struct worker){.pid = -1, .to = -1, .from = -1};
+    *w = (struct worker){.state = WORKER_NONE, .pid = -1, .to = -1, .from = -1};
     if (pipe2(request, O_CLOEXEC) || pipe2(reply, O_CLOEXEC))
         goto failed;
     fflush(NULL); /* a child must not print what is still in our buffers */
@@ -100,7 +117,7 @@ static bool worker_start(struct pool *pool, struct worker *w, struct error *err)
     if (w->pid < 0)
         goto failed;
     if (!w->pid) {
-        for (unsigned i = 0; i < pool->count; i++) { /* else a dead pipe would look alive */
+        for (unsigned i = 0; i < pool->started; i++) { /* else a dead pipe would look alive */
             close_fd(pool->worker[i].to);
             close_fd(pool->worker[i].from);
         }
@@ -112,6 +129,8 @@ static bool worker_start(struct pool *pool, struct worker *w, struct error *err)
     close(reply[1]);
     w->to = request[1];
     w->from = reply[0];
+    w->state = WORKER_STARTING;
+    w->deadline = clock_seconds() + START_PATIENCE;
     return true;
 failed:
     error_errno(err, ERROR_INTERNAL, "cannot start a worker process");
@@ -120,6 +139,13 @@ failed:
         close_fd(reply[i]);
     }
     return false;
+}
+
+static void worker_close(struct worker *w)
+{
+    close_fd(w->to);
+    close_fd(w->from);
+    *w = (struct worker){.state = WORKER_NONE, .pid = -1, .to = -1, .from = -1};
 }
 
 /* Ends a worker and returns its wait status: its own if it was dead already. */
@@ -131,53 +157,143 @@ static int worker_end(struct worker *w)
         while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
             ;
     }
-    close_fd(w->to);
-    close_fd(w->from);
-    *w = (struct worker){.pid = -1, .to = -1, .from = -1};
+    worker_close(w);
     return status;
+}
+
+/* Collects what has died of the killed workers; with `wait`, all of them. */
+static void bury(struct pool *pool, bool wait)
+{
+    unsigned left = 0;
+    for (unsigned i = 0; i < pool->n_dying; i++) {
+        pid_t gone;
+        do
+            gone = waitpid(pool->dying[i], NULL, wait ? 0 : WNOHANG);
+        while (gone < 0 && errno == EINTR);
+        if (gone == 0)
+            pool->dying[left++] = pool->dying[i];
+    }
+    pool->n_dying = left;
+}
+
+/* Ends a worker without waiting for it. */
+static void worker_kill(struct pool *pool, struct worker *w)
+{
+    bury(pool, pool->n_dying == MAX_DYING);
+    kill(w->pid, SIGKILL);
+    pool->dying[pool->n_dying++] = w->pid;
+    worker_close(w);
+}
+
+static bool has_spare(const struct pool *pool)
+{
+    return pool->all > pool->count;
+}
+
+/* Puts another worker in the place of one that is gone: the spare at once, if there is one. */
+static bool worker_replace(struct pool *pool, struct worker *w, struct error *err)
+{
+    struct worker *spare = has_spare(pool) ? &pool->worker[pool->count] : NULL;
+    if (!spare || spare->state == WORKER_NONE)
+        return worker_start(pool, w, err);
+    *w = *spare;
+    *spare = (struct worker){.state = WORKER_NONE, .pid = -1, .to = -1, .from = -1};
+    return worker_start(pool, spare, err);
+}
+
+/* A worker that was starting has something to say. False when it has no device. */
+static bool worker_ready(struct pool *pool, struct worker *w, struct error *err)
+{
+    struct hello hello;
+    bool heard = message_receive_hello(w->from, &hello);
+    if (heard && hello.error.kind == ERROR_NONE) {
+        w->state = WORKER_IDLE;
+        memcpy(pool->device, hello.device, sizeof(pool->device));
+        return true;
+    }
+    worker_end(w);
+    if (!heard)
+        return error_set(err, ERROR_INTERNAL, "a worker process died while it started");
+    *err = hello.error;
+    return false;
+}
+
+/* Waits until one of the starting workers [first, end) is ready. */
+static bool await_start(struct pool *pool, unsigned first, unsigned end, struct error *err)
+{
+    struct pollfd fds[MAX_WORKERS + 1];
+    unsigned n = 0;
+    for (unsigned i = first; i < end; i++)
+        if (pool->worker[i].state == WORKER_STARTING)
+            fds[n++] = (struct pollfd){.fd = pool->worker[i].from, .events = POLLIN};
+    int ready = n ? poll(fds, n, (int)(START_PATIENCE * 1e3)) : 0;
+    if (ready < 0 && errno == EINTR)
+        return error_set(err, ERROR_INTERNAL, "interrupted");
+    for (unsigned i = first, k = 0; ready > 0 && i < end; i++)
+        if (pool->worker[i].state == WORKER_STARTING && fds[k++].revents)
+            return worker_ready(pool, &pool->worker[i], err);
+    return error_set(err, ERROR_INTERNAL, "no worker process has started within %g s",
+                     START_PATIENCE);
+}
+
+static bool start_all(struct pool *pool, struct error *err)
+{
+    while (pool->started < pool->all) {
+        if (!worker_start(pool, &pool->worker[pool->started], err))
+            return false;
+        pool->started++;
+    }
+    return await_start(pool, 0, pool->count, err);
 }
 
 struct pool *pool_create(const struct pool_options *options, struct error *err)
 {
-    struct pool *pool = calloc(1, sizeof(*pool));
     unsigned count = options->workers;
     if (!count || count > MAX_WORKERS) {
-        free(pool);
         error_set(err, ERROR_INPUT, "-j %u: takes 1..%d", count, MAX_WORKERS);
         return NULL;
     }
+    struct pool *pool = calloc(1, sizeof(*pool));
+    unsigned all = count + (options->session.device.kind != DEVICE_CPU);
     if (pool)
-        pool->worker = calloc(count, sizeof(*pool->worker));
+        pool->worker = calloc(all, sizeof(*pool->worker));
     if (!pool || !pool->worker) {
         free(pool);
         error_set(err, ERROR_INTERNAL, "no memory for %u workers", count);
         return NULL;
     }
     pool->options = *options;
-    for (unsigned i = 0; i < count; i++) {
-        if (!worker_start(pool, &pool->worker[i], err)) {
-            pool_destroy(pool);
-            return NULL;
-        }
-        pool->count++;
-    }
-    return pool;
+    pool->count = count;
+    pool->all = all;
+    if (start_all(pool, err))
+        return pool;
+    pool_destroy(pool);
+    return NULL;
 }
 
 void pool_destroy(struct pool *pool)
 {
     if (!pool)
         return;
-    for (unsigned i = 0; i < pool->count; i++)
+    for (unsigned i = 0; i < pool->started; i++)
+        if (pool->worker[i].pid > 0)
+            kill(pool->worker[i].pid, SIGKILL); /* all at once, they die side by side */
+    for (unsigned i = 0; i < pool->started; i++)
         worker_end(&pool->worker[i]);
+    bury(pool, true);
     free(pool->worker);
     free(pool);
+}
+
+const char *pool_device(const struct pool *pool)
+{
+    return pool->device;
 }
 
 bool pool_has_room(const struct pool *pool)
 {
     for (unsigned i = 0; i < pool->count; i++)
-        if (!pool->worker[i].busy)
+        if (pool->worker[i].state == WORKER_IDLE)
             return true;
     return false;
 }
@@ -185,7 +301,7 @@ bool pool_has_room(const struct pool *pool)
 bool pool_busy(const struct pool *pool)
 {
     for (unsigned i = 0; i < pool->count; i++)
-        if (pool->worker[i].busy)
+        if (pool->worker[i].state == WORKER_BUSY)
             return true;
     return false;
 }
@@ -195,28 +311,42 @@ int pool_worker_pid(const struct pool *pool, unsigned i)
     return (int)pool->worker[i].pid;
 }
 
+static bool give(struct pool *pool, struct worker *w, uint64_t ticket, const struct kase *kase)
+{
+    if (!message_send_case(w->to, ticket, kase))
+        return false;
+    w->state = WORKER_BUSY;
+    w->ticket = ticket;
+    w->deadline = clock_seconds() + SUPERVISOR_PATIENCE(pool->options.session.timeout_s);
+    return true;
+}
+
+/* An idle worker, or NULL. */
+static struct worker *idle_worker(struct pool *pool)
+{
+    for (unsigned i = 0; i < pool->count; i++)
+        if (pool->worker[i].state == WORKER_IDLE)
+            return &pool->worker[i];
+    return NULL;
+}
+
 bool pool_submit(struct pool *pool, uint64_t ticket, const struct kase *kase, struct error *err)
 {
-    for (unsigned i = 0; i < pool->count; i++) {
-        struct worker *w = &pool->worker[i];
-        if (w->busy)
-            continue;
-        /* A worker may have died idle; a fresh one gets the case then. */
-        for (int tries = 0; tries < 2; tries++) {
-            if (w->pid > 0 && message_send_case(w->to, ticket, kase)) {
-                w->busy = true;
-                w->ticket = ticket;
-                w->deadline =
-                    clock_seconds() + SUPERVISOR_PATIENCE(pool->options.session.timeout_s);
-                return true;
-            }
-            worker_end(w);
-            if (!worker_start(pool, w, err))
+    /* A worker may have died idle; its successor gets the case then. */
+    for (unsigned tries = 0; tries < pool->count + 2; tries++) {
+        struct worker *w = idle_worker(pool);
+        if (!w) {
+            if (!await_start(pool, 0, pool->count, err))
                 return false;
+            continue;
         }
-        return error_set(err, ERROR_INTERNAL, "a worker process dies as soon as it starts");
+        if (give(pool, w, ticket, kase))
+            return true;
+        worker_end(w);
+        if (!worker_replace(pool, w, err))
+            return false;
     }
-    return error_set(err, ERROR_INTERNAL, "no idle worker");
+    return error_set(err, ERROR_INTERNAL, "worker processes die as soon as they start");
 }
 
 /* The verdict for a case whose worker is gone. */
@@ -242,23 +372,65 @@ static void verdict_lost(struct verdict *v, int status, bool hung)
 static enum pool_event worker_lost(struct pool *pool, struct worker *w, bool hung, uint64_t *ticket,
                                    struct verdict *v, struct error *err)
 {
+    int status = 0;
     *ticket = w->ticket;
-    verdict_lost(v, worker_end(w), hung);
-    return worker_start(pool, w, err) ? POOL_VERDICT : POOL_FAILED;
+    if (hung)
+        worker_kill(pool, w);
+    else
+        status = worker_end(w);
+    verdict_lost(v, status, hung);
+    return worker_replace(pool, w, err) ? POOL_VERDICT : POOL_FAILED;
+}
+
+/* A busy worker has something to say: its verdict, or that it is gone. */
+static enum pool_event worker_done(struct pool *pool, struct worker *w, uint64_t *ticket,
+                                   struct verdict *v, struct error *err)
+{
+    bool last;
+    if (!message_receive_verdict(w->from, ticket, v, &last) || *ticket != w->ticket)
+        return worker_lost(pool, w, false, ticket, v, err);
+    w->state = WORKER_IDLE;
+    if (!last)
+        return POOL_VERDICT;
+    worker_kill(pool, w);
+    return worker_replace(pool, w, err) ? POOL_VERDICT : POOL_FAILED;
+}
+
+static bool waited_for(const struct worker *w)
+{
+    return w->state == WORKER_BUSY || w->state == WORKER_STARTING;
 }
 
 static double earliest_deadline(const struct pool *pool, double latest)
 {
-    for (unsigned i = 0; i < pool->count; i++)
-        if (pool->worker[i].busy && pool->worker[i].deadline < latest)
+    for (unsigned i = 0; i < pool->all; i++)
+        if (waited_for(&pool->worker[i]) && pool->worker[i].deadline < latest)
             latest = pool->worker[i].deadline;
     return latest;
+}
+
+/* What the workers that are over their time come to. */
+static enum pool_event overdue(struct pool *pool, uint64_t *ticket, struct verdict *v,
+                               struct error *err)
+{
+    double time = clock_seconds();
+    for (unsigned i = 0; i < pool->all; i++) {
+        struct worker *w = &pool->worker[i];
+        if (!waited_for(w) || time < w->deadline)
+            continue;
+        if (w->state == WORKER_BUSY)
+            return worker_lost(pool, w, true, ticket, v, err);
+        error_set(err, ERROR_INTERNAL, "a worker process has not started within %g s",
+                  START_PATIENCE);
+        return POOL_FAILED;
+    }
+    return interrupted ? POOL_INTERRUPTED : POOL_NOTHING;
 }
 
 enum pool_event pool_wait(struct pool *pool, double seconds, uint64_t *ticket, struct verdict *v,
                           struct error *err)
 {
-    struct pollfd fds[MAX_WORKERS];
+    struct pollfd fds[MAX_WORKERS + 1];
     double start = clock_seconds();
     double wait = earliest_deadline(pool, start + seconds) - start;
     struct timespec left = {0};
@@ -268,30 +440,22 @@ enum pool_event pool_wait(struct pool *pool, double seconds, uint64_t *ticket, s
     }
     if (interrupted)
         return POOL_INTERRUPTED;
-    for (unsigned i = 0; i < pool->count; i++)
-        fds[i] = (struct pollfd){.fd = pool->worker[i].busy ? pool->worker[i].from : -1,
+    bury(pool, false);
+    for (unsigned i = 0; i < pool->all; i++)
+        fds[i] = (struct pollfd){.fd = waited_for(&pool->worker[i]) ? pool->worker[i].from : -1,
                                  .events = POLLIN};
-    int ready = ppoll(fds, pool->count, &left, NULL);
+    int ready = ppoll(fds, pool->all, &left, NULL);
     if (ready < 0 && errno != EINTR) {
         error_errno(err, ERROR_INTERNAL, "poll");
         return POOL_FAILED;
     }
-    for (unsigned i = 0; i < pool->count && ready > 0; i++) {
+    for (unsigned i = 0; i < pool->all && ready > 0; i++) {
         struct worker *w = &pool->worker[i];
-        if (!w->busy || !fds[i].revents)
+        if (!waited_for(w) || !fds[i].revents)
             continue;
-        w->busy = false;
-        if (message_receive_verdict(w->from, ticket, v) && *ticket == w->ticket)
-            return POOL_VERDICT;
-        return worker_lost(pool, w, false, ticket, v, err);
+        if (w->state == WORKER_BUSY)
+            return worker_done(pool, w, ticket, v, err);
+        return worker_ready(pool, w, err) ? POOL_NOTHING : POOL_FAILED;
     }
-    double time = clock_seconds();
-    for (unsigned i = 0; i < pool->count; i++) {
-        struct worker *w = &pool->worker[i];
-        if (w->busy && time >= w->deadline) {
-            w->busy = false;
-            return worker_lost(pool, w, true, ticket, v, err);
-        }
-    }
-    return interrupted ? POOL_INTERRUPTED : POOL_NOTHING;
+    return overdue(pool, ticket, v, err);
 }

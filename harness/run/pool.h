@@ -3,6 +3,8 @@
  * worker that crashes or hangs costs one verdict, the case it held, and a new worker takes its
  * place. Cases go out and verdicts come back through pipes, in messages with a version and a
  * checked length.
+ * On a GPU, whose contexts take hundreds of milliseconds to make and do not survive a fault, a
+ * spare worker waits beside them: it takes over at once, and another is started behind it.
  *
  *     while (more || pool_busy(pool)) {
  *         while (more && pool_has_room(pool))
@@ -29,8 +31,9 @@ enum pool_event {
 
 struct pool;
 
-/* Starts the workers. Operators must not be loaded behind it: a worker knows what its supervisor
- * knew when it was started. */
+/* Starts the workers and waits for the first to have its device; that it cannot is the error, of
+ * class ERROR_NO_DEVICE when there is none. Operators must not be loaded behind it: a worker knows
+ * what its supervisor knew when it was started. */
 struct pool *pool_create(const struct pool_options *, struct error *);
 
 /* Kills the workers; what they held is lost. */
@@ -38,6 +41,9 @@ void pool_destroy(struct pool *);
 
 bool pool_has_room(const struct pool *);
 bool pool_busy(const struct pool *);
+
+/* What the device is, "NVIDIA H200, sm_90, ...". */
+const char *pool_device(const struct pool *);
 
 /* Gives a case to an idle worker. `ticket` comes back with the verdict. */
 bool pool_submit(struct pool *, uint64_t ticket, const struct kase *, struct error *) MUST_CHECK;

@@ -7,7 +7,6 @@
 
 #include "harness/base/clock.h"
 #include "harness/check/compare.h"
-#include "harness/cpu/exec.h"
 #include "harness/report/dump.h"
 #include "harness/run/bind.h"
 
@@ -23,6 +22,8 @@ struct scratch {
 struct session {
     struct session_options options;
     struct arena *arena;
+    struct device *device;
+    bool lost;
     struct scratch first[OP_MAX_TENSORS], second[OP_MAX_TENSORS], ref[OP_MAX_TENSORS];
 };
 
@@ -47,11 +48,13 @@ struct session *session_create(const struct session_options *options, struct err
         return NULL;
     }
     s->options = *options;
+    struct device_options device = {
+        .id = options->device, .wave = options->wave, .timeout_s = options->timeout_s};
     s->arena = arena_create(err);
-    if (s->arena && cpu_init())
-        return s;
     if (s->arena)
-        error_set(err, ERROR_INTERNAL, "no memory for the stacks of the CPU device");
+        s->device = device_open(&device, s->arena, err);
+    if (s->device)
+        return s;
     session_destroy(s);
     return NULL;
 }
@@ -60,6 +63,7 @@ void session_destroy(struct session *s)
 {
     if (!s)
         return;
+    device_close(s->device);
     arena_destroy(s->arena);
     for (size_t i = 0; i < OP_MAX_TENSORS; i++) {
         free(s->first[i].data);
@@ -79,7 +83,17 @@ static size_t scratch_bytes(const struct session *s)
 
 size_t session_resident(const struct session *s)
 {
-    return arena_resident(s->arena) + scratch_bytes(s);
+    return arena_resident(s->arena) + s->device->driver->resident(s->device) + scratch_bytes(s);
+}
+
+const char *session_device(const struct session *s)
+{
+    return s->device->text;
+}
+
+bool session_lost(const struct session *s)
+{
+    return s->lost;
 }
 
 static void drop(struct scratch *scratch)
@@ -98,6 +112,8 @@ static void session_trim(struct session *s)
         }
     if (arena_resident(s->arena) > RESIDENT_LIMIT)
         arena_trim(s->arena);
+    if (!s->lost)
+        s->device->driver->trim(s->device);
 }
 
 /* NULL when there is no memory. Room for nothing is still an address. */
@@ -215,97 +231,69 @@ static void where_in_code(struct verdict *v, uintptr_t ip)
     v->object_offset = ip - (uintptr_t)info.dli_fbase;
 }
 
+static const char *access_name(const struct device_finding *f)
+{
+    return !f->direction_known ? "access" : f->is_write ? "write" : "read";
+}
+
 /* A fault inside the address range of a tensor. */
-static void tensor_fault(const struct trial *t, const struct cpu_finding *f,
-                         const struct arena_location *at)
+static void tensor_fault(const struct trial *t, const struct device_finding *f)
 {
     struct verdict *v = t->verdict;
-    const char *name = t->bind.tensor[at->slot].name;
-    int64_t size = (int64_t)t->bind.bytes[at->slot];
-    bool before = at->offset < 0;
-    int64_t distance = before ? -at->offset : at->offset - size;
+    const char *name = t->bind.tensor[f->at.slot].name;
+    int64_t size = (int64_t)t->bind.bytes[f->at.slot], offset = f->at.offset;
+    bool inside = offset < size && offset + (int64_t)f->granule > 0;
+    char where[96];
+    if (f->granule > 1)
+        snprintf(where, sizeof(where), "within %zu bytes from byte %lld", f->granule,
+                 (long long)offset);
+    else
+        snprintf(where, sizeof(where), "at byte %lld", (long long)offset);
     snprintf(v->tensor, sizeof(v->tensor), "%s", name);
-    v->offset = at->offset;
-    if (at->readonly_store && !before && at->offset < size) {
+    v->offset = offset;
+    if (f->at.readonly_store && inside) {
         judged(v, VERDICT_INPUT_MODIFIED, DETECTOR_READ_ONLY, "store to an input");
-        snprintf(v->summary, sizeof(v->summary), "store to input %s at byte %lld of %lld", name,
-                 (long long)at->offset, (long long)size);
+        snprintf(v->summary, sizeof(v->summary), "store to input %s %s of %lld", name, where,
+                 (long long)size);
         return;
     }
     judged(v, VERDICT_OOB, DETECTOR_GUARD_PAGE, "");
-    snprintf(v->signature, sizeof(v->signature), "%s %s", f->is_write ? "write" : "read",
-             before ? "before the start" : "behind the end");
-    snprintf(v->summary, sizeof(v->summary), "%s of %s %lld bytes %s (the tensor has %lld bytes)",
-             f->is_write ? "write" : "read", name, (long long)distance,
-             before ? "before its start" : "behind its end", (long long)size);
+    snprintf(v->signature, sizeof(v->signature), "%s %s", access_name(f),
+             offset < 0 ? "before the start" : "behind the end");
+    snprintf(v->summary, sizeof(v->summary), "%s of %s %s; the tensor has %lld bytes",
+             access_name(f), name, where, (long long)size);
 }
 
-static void judge_finding(const struct trial *t, const struct step *step,
-                          const struct cpu_finding *f)
+static bool judge_finding(const struct trial *t, const struct device_finding *f)
 {
-    static const struct {
-        enum verdict_kind kind;
-        enum detector detector;
-    } verdict_of[] = {
-        [CPU_FAULT] = {VERDICT_FAULT, DETECTOR_TRAP},
-        [CPU_DEADLOCK] = {VERDICT_DEADLOCK, DETECTOR_BARRIER},
-        [CPU_EARLY_EXIT] = {VERDICT_DEADLOCK, DETECTOR_BARRIER},
-        [CPU_SPLIT_WAVE] = {VERDICT_DEADLOCK, DETECTOR_BARRIER},
-        [CPU_TIMEOUT] = {VERDICT_TIMEOUT, DETECTOR_TIMER},
-        [CPU_STACK_OVERFLOW] = {VERDICT_FAULT, DETECTOR_TRAP},
-        [CPU_TRAP] = {VERDICT_FAULT, DETECTOR_TRAP},
-        [CPU_MISUSE] = {VERDICT_WRONG, DETECTOR_BARRIER},
-    };
     struct verdict *v = t->verdict;
-    struct arena_location at;
+    t->session->lost |= f->lost;
     where_in_code(v, f->ip);
-    snprintf(v->text, sizeof(v->text), "kernel %s: %s", step->kernel->name, f->text);
-    if (f->outcome == CPU_FAULT && arena_locate(t->session->arena, f->address, &at) &&
-        at.slot < t->bind.count) {
-        tensor_fault(t, f, &at);
-        return;
+    snprintf(v->text, sizeof(v->text), "kernel %s", f->text);
+    if (f->in_tensor && f->at.slot < t->bind.count) {
+        tensor_fault(t, f);
+        return false;
     }
-    judged(v, verdict_of[f->outcome].kind, verdict_of[f->outcome].detector,
-           cpu_outcome_name(f->outcome));
-    if (f->in_lds)
-        judged(v, VERDICT_OOB, DETECTOR_LDS, f->is_write ? "write to LDS" : "read of LDS");
-    snprintf(v->summary, sizeof(v->summary), "%s: %.300s", step->kernel->name, f->text);
+    snprintf(v->summary, sizeof(v->summary), "%.380s", f->text);
+    return judged(v, f->kind, f->detector, f->signature);
 }
 
-/* A run is fixed by three choices; see session.h. */
+/* A run is fixed by these choices; see session.h. */
 struct run {
     enum arena_side side;
     unsigned poison;
     uint64_t order;
+    enum device_launch launch;
 };
 
-static bool launch_plan(struct trial *t, uint64_t order)
+static bool launch_plan(struct trial *t, struct run run)
 {
     struct plan plan = {.count = 0};
+    struct device *device = t->session->device;
+    struct device_run launch = {.plan = &plan, .launch = run.launch, .order = run.order};
+    struct device_finding finding;
     t->kase->op->plan(t->kase, t->bind.tensor, t->bind.device, &plan);
-    for (size_t i = 0; i < plan.count; i++) {
-        const struct step *step = &plan.step[i];
-        struct cpu_finding finding;
-        if (step->kind == STEP_MEMSET) {
-            memset(step->target, step->value, step->bytes);
-            continue;
-        }
-        struct cpu_launch launch = {
-            .kernel = step->kernel,
-            .args = step->args,
-            .grid = {step->grid[0], step->grid[1], step->grid[2]},
-            .block = {step->block[0], step->block[1], step->block[2]},
-            .dynamic_lds = step->dynamic_lds,
-            .wave_size = t->session->options.wave,
-            .order_seed = order,
-            .time_limit_s = t->session->options.timeout_s,
-        };
-        if (cpu_run(&launch, &finding) != CPU_DONE) {
-            judge_finding(t, step, &finding);
-            return false;
-        }
-    }
-    return true;
+    return device->driver->launch(device, &launch, &finding) || judge_finding(t, &finding);
 }
 
 static bool run_once(struct trial *t, struct run run)
@@ -313,7 +301,11 @@ static bool run_once(struct trial *t, struct run run)
     struct error err;
     if (!bind_place(&t->bind, run.side, run.poison, &err))
         return harness_error(t->verdict, &err);
-    return launch_plan(t, run.order) && bind_intact(&t->bind, run.poison, t->verdict);
+    if (!launch_plan(t, run))
+        return false;
+    if (!bind_fetch(&t->bind, &err))
+        return harness_error(t->verdict, &err);
+    return bind_intact(&t->bind, run.poison, t->verdict);
 }
 
 static bool is_output(const struct trial *t, size_t i)
@@ -429,7 +421,9 @@ static void why_runs_differ(struct trial *t, uint64_t order)
         {VERDICT_POISON, "depends on poison",
          "a run over other content of memory that nobody wrote"},
     };
-    const struct run runs[] = {{ARENA_RIGHT, 0, 0}, {ARENA_RIGHT, 0, order}, {ARENA_RIGHT, 1, 0}};
+    const struct run runs[] = {{ARENA_RIGHT, 0, 0, LAUNCH_EAGER},
+                               {ARENA_RIGHT, 0, order, LAUNCH_EAGER},
+                               {ARENA_RIGHT, 1, 0, LAUNCH_EAGER}};
     struct verdict *v = t->verdict;
     for (size_t i = 0; i < 3; i++) {
         const void *again[OP_MAX_TENSORS];
@@ -505,6 +499,32 @@ static void judge_outputs(struct trial *t, uint64_t order)
         *t->verdict = vacuous;
 }
 
+/* The captured graph, over fresh poison, must do again what it did. */
+static bool replay_agrees(struct trial *t)
+{
+    struct run run = {ARENA_RIGHT, 0, 0, LAUNCH_REPLAY};
+    struct verdict *v = t->verdict;
+    if (!run_once(t, run) || !collect(t, t->session->second, false, t->second))
+        return false;
+    if (results_equal(t, t->second))
+        return true;
+    snprintf(v->summary, sizeof(v->summary),
+             "the captured graph gives another result when replayed");
+    return judged(v, VERDICT_NONDETERMINISTIC, DETECTOR_RERUN, "graph replay differs");
+}
+
+/* Both runs and what they leave; with a graph, the first is captured and replayed too, so that the
+ * second, eager one compares it with a plain launch. */
+static bool run_both(struct trial *t, uint64_t order)
+{
+    bool graph = t->session->options.graph;
+    struct run first = {ARENA_RIGHT, 0, 0, graph ? LAUNCH_CAPTURE : LAUNCH_EAGER};
+    struct run second = {ARENA_LEFT, 1, order, LAUNCH_EAGER};
+    return run_once(t, first) && collect(t, t->session->first, true, (const void **)t->first) &&
+           (!graph || replay_agrees(t)) && run_once(t, second) &&
+           collect(t, t->session->second, false, t->second);
+}
+
 static void dump(struct trial *t)
 {
     struct error err;
@@ -521,14 +541,11 @@ static void judge_case(struct trial *t)
     uint64_t order = kase->seed * 2 + 1; /* any order but the natural one, which is 0 */
     if (!guard_lets_run(kase, t->verdict))
         return;
-    if (!bind_tensors(&t->bind, kase, t->session->arena, &err)) {
+    if (!bind_tensors(&t->bind, kase, t->session->device, &err)) {
         harness_error(t->verdict, &err);
         return;
     }
-    if (!guard_checks_sizes(t) || !run_once(t, (struct run){ARENA_RIGHT, 0, 0}) ||
-        !collect(t, t->session->first, true, (const void **)t->first) ||
-        !run_once(t, (struct run){ARENA_LEFT, 1, order}) ||
-        !collect(t, t->session->second, false, t->second) || !sizes_hold(t) || !run_reference(t))
+    if (!guard_checks_sizes(t) || !run_both(t, order) || !sizes_hold(t) || !run_reference(t))
         return;
     judge_outputs(t, order);
     dump(t);

@@ -6,15 +6,21 @@
  * The two runs of a case differ in everything that must not matter:
  *     first   tensors end at the guard,   poison 0, threads and blocks in natural order
  *     second  tensors start at the guard, poison 1, threads and blocks in an order drawn from seed
+ *
+ * On a GPU, a fault, a trap or a timeout is the end of the process's context: session_lost() is
+ * true then, and the process that holds the session must end behind its verdict.
  */
 #ifndef HARNESS_RUN_SESSION_H
 #define HARNESS_RUN_SESSION_H
 
 #include "harness/op/op.h"
 #include "harness/op/verdict.h"
+#include "harness/run/device.h"
 
 struct session_options {
-    unsigned wave;        /* lanes of a wave: 64 or 32 */
+    struct device_id device;
+    unsigned wave;        /* lanes of a wave of the CPU device: 64 or 32 */
+    bool graph;           /* on a GPU: launch the first run as a captured graph, twice */
     double timeout_s;     /* for one launch */
     const char *dump_dir; /* where every tensor of every case goes, or NULL */
 };
@@ -26,6 +32,12 @@ void session_destroy(struct session *);
 
 /* Judges one case. Whatever goes wrong is a verdict; VERDICT_ERROR is the harness's own failure. */
 void session_run(struct session *, const struct kase *, struct verdict *);
+
+/* What the device is: "NVIDIA H200, sm_90, ...". */
+const char *session_device(const struct session *);
+
+/* Whether the device takes no more cases in this process. */
+bool session_lost(const struct session *);
 
 /* Bytes of tensor memory held now; falls back after large cases by itself. */
 size_t session_resident(const struct session *);

@@ -46,8 +46,8 @@ static void finds_planted_defects(void **state)
     for (size_t i = 0; i < n_defects; i++) {
         struct verdict v, after;
         struct kase kase = doctor_case(i), correct = doctor_case(DOCTOR_NONE);
-        if (defects[i].detector == DETECTOR_SUPERVISOR)
-            continue; /* they would end this process */
+        if (defects[i].detector == DETECTOR_SUPERVISOR || defects[i].where == DEFECT_GPU)
+            continue; /* they would end this process, or are none on this device */
         session_run(*state, &kase, &v);
         assert_int_equal(v.kind, defects[i].kind);
         assert_int_equal(v.detector, defects[i].detector);
@@ -96,7 +96,7 @@ static void judges_expectations(void **state)
 static void reports_bad_literals(void **state)
 {
     static const char *const bad[] = {"in.nowhere=1",   "in.input=1*2000",
-                                      "in.input=1e999",     "in.input[999]=1,2",
+                                      "in.input=1e999", "in.input[999]=1,2",
                                       "want.nowhere=1", "want.output[1000]=1"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct verdict v;

@@ -1,0 +1,98 @@
+/*
+ * A device that runs plans: the processor, or a GPU. Tensors live in the host's guarded arena
+ * (harness/cpu/arena.h), where inputs are written, poison is spread and results are compared. The
+ * CPU device's kernels work on that very memory. A GPU has its own guarded memory with the same
+ * layout; the bytes of a tensor, slack and red zones included, are sent before a launch and fetched
+ * behind it. A driver that fills and checks on the GPU itself makes sending and fetching cheap, and
+ * nothing above it changes.
+ *
+ * The order for one run of a case:
+ *     arena_place  place  (host writes)  arena_arm  send  launch  fetch  (host reads)
+ *
+ * A GPU is opened in a worker process only, and a fault there is its end: `lost` says so.
+ */
+#ifndef HARNESS_RUN_DEVICE_H
+#define HARNESS_RUN_DEVICE_H
+
+#include "harness/cpu/arena.h"
+#include "harness/op/op.h"
+#include "harness/op/verdict.h"
+
+enum device_kind { DEVICE_CPU, DEVICE_CUDA, DEVICE_HIP };
+
+struct device_id {
+    enum device_kind kind;
+    unsigned index;
+};
+
+/* Reads "cpu", "cuda:0", "hip:3"; the number may be left out. ERROR_INPUT for anything else. */
+bool device_parse(const char *text, struct device_id *, struct error *) MUST_CHECK;
+
+struct device_options {
+    struct device_id id;
+    unsigned wave; /* of the CPU device; a GPU has its own */
+    double timeout_s;
+};
+
+/* How a plan is enqueued. */
+enum device_launch {
+    LAUNCH_EAGER,
+    LAUNCH_CAPTURE, /* recorded into a graph first, which is then launched */
+    LAUNCH_REPLAY,  /* the graph of the last LAUNCH_CAPTURE again; the plan is not looked at */
+};
+
+struct device_run {
+    const struct plan *plan;
+    enum device_launch launch;
+    uint64_t order; /* of threads and blocks, where the device has a choice; 0 is natural */
+};
+
+/* What went wrong in a launch. */
+struct device_finding {
+    enum verdict_kind kind;
+    enum detector detector;
+    char signature[64];
+    char text[512];
+    bool in_tensor; /* `at` says in which, and `granule` bytes from there were touched or not */
+    struct arena_location at;
+    size_t granule;
+    bool is_write, direction_known;
+    uintptr_t ip; /* in this program; 0 when unknown */
+    bool lost;    /* the device is of no more use to this process */
+};
+
+struct device;
+
+/* Functions that return false set the error, which is the harness's own; only `launch` judges. */
+struct device_driver {
+    /* Gives the tensor that the host's arena holds in `slot` its place; sets buffer->device. */
+    bool (*place)(struct device *, unsigned slot, enum arena_side, enum arena_access,
+                  struct arena_buffer *, struct error *);
+    /* Makes the kernel's view of the tensor what the host wrote, canaries included. */
+    bool (*send)(struct device *, unsigned slot, struct error *);
+    /* Runs the plan to its end. */
+    bool (*launch)(struct device *, const struct device_run *, struct device_finding *);
+    /* Makes the host's canaries, and with `content` the tensor too, what the kernels left. */
+    bool (*fetch)(struct device *, unsigned slot, bool content, struct error *);
+    /* Bytes of memory held beside the host's arena, and a way to hold less. */
+    size_t (*resident)(const struct device *);
+    void (*trim)(struct device *);
+    void (*close)(struct device *); /* frees the device, not the arena */
+};
+
+struct device {
+    const struct device_driver *driver;
+    struct arena *arena; /* the host's, not owned */
+    char text[256];      /* what it is, for people and reports */
+};
+
+/* NULL: ERROR_NO_DEVICE when there is no such device. */
+struct device *device_open(const struct device_options *, struct arena *, struct error *);
+
+void device_close(struct device *);
+
+/* The drivers. */
+struct device *device_cpu_open(const struct device_options *, struct arena *, struct error *);
+struct device *device_gpu_open(const struct device_options *, struct arena *, struct error *);
+
+#endif
