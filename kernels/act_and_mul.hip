@@ -20,7 +20,7 @@ static __device__ inline uint32_t act_bytes(uint32_t type)
     return type == ACT_F32 ? 4 : 2;
 }
 
-/* Words of 32 bits, the first `count` of them: 1, 2, 4 or 8. */
+/* Words of 32 bits. Indices into them are constants, so that a GPU keeps them in registers. */
 struct act_words {
     uint32_t word[ACT_VEC];
 };
@@ -37,10 +37,13 @@ static __device__ inline struct act_words act_load_words(struct buffer b, uint32
 
         __builtin_memcpy(w.word, &v, sizeof v);
     } else {
-        for (uint32_t i = 0; i < count; i += 4) {
-            const uint4 v = buffer_load_u32x4(b, offset + 4 * i);
+        const uint4 v = buffer_load_u32x4(b, offset);
 
-            __builtin_memcpy(w.word + i, &v, sizeof v);
+        __builtin_memcpy(w.word, &v, sizeof v);
+        if (count == 8) {
+            const uint4 more = buffer_load_u32x4(b, offset + 16);
+
+            __builtin_memcpy(w.word + 4, &more, sizeof more);
         }
     }
     return w;
@@ -57,11 +60,13 @@ static __device__ inline void act_store_words(struct buffer b, uint32_t offset, 
         __builtin_memcpy(&v, w->word, sizeof v);
         buffer_store_u32x2(b, offset, v);
     } else {
-        for (uint32_t i = 0; i < count; i += 4) {
-            uint4 v;
+        uint4 v;
 
-            __builtin_memcpy(&v, w->word + i, sizeof v);
-            buffer_store_u32x4(b, offset + 4 * i, v);
+        __builtin_memcpy(&v, w->word, sizeof v);
+        buffer_store_u32x4(b, offset, v);
+        if (count == 8) {
+            __builtin_memcpy(&v, w->word + 4, sizeof v);
+            buffer_store_u32x4(b, offset + 16, v);
         }
     }
 }

@@ -14,7 +14,8 @@ struct dequant_chunk {
     uint8_t byte[DEQUANT_CHUNK];
 };
 
-/* `count` columns from `in` on; what is behind them is 0. */
+/* `count` columns from `in` on; what is behind them is 0. Here and below indices are constants, so
+ * that a GPU keeps a chunk in registers. */
 static __device__ inline struct dequant_chunk dequant_load(const struct dequant_args *a,
                                                            const uint8_t *in, uint32_t count)
 {
@@ -34,8 +35,9 @@ static __device__ inline struct dequant_chunk dequant_load(const struct dequant_
             __builtin_memcpy(chunk.byte, &v, sizeof v);
         }
     } else {
-        for (uint32_t i = 0; i < bytes; i++)
-            chunk.byte[i] = in[i];
+        for (uint32_t i = 0; i < DEQUANT_CHUNK; i++)
+            if (i < bytes)
+                chunk.byte[i] = in[i];
     }
     return chunk;
 }
@@ -186,18 +188,21 @@ static __device__ inline void dequant_store(const struct dequant_args *a, char *
     const uint32_t bytes = dequant_out_bytes(a);
 
     if (a->wide && count == DEQUANT_CHUNK) {
-        for (uint32_t i = 0; i < bytes; i++) {
+        for (uint32_t i = 0; i < 4; i++) {
             uint4 v;
 
             __builtin_memcpy(&v, r->word + 4 * i, sizeof v);
-            ((uint4 *)out)[i] = v;
+            if (i < bytes)
+                ((uint4 *)out)[i] = v;
         }
     } else if (bytes == 4) {
-        for (uint32_t i = 0; i < count; i++)
-            ((uint32_t *)out)[i] = r->word[i];
+        for (uint32_t i = 0; i < DEQUANT_CHUNK; i++)
+            if (i < count)
+                ((uint32_t *)out)[i] = r->word[i];
     } else {
-        for (uint32_t i = 0; i < count; i++)
-            ((uint16_t *)out)[i] = (uint16_t)(r->word[i / 2] >> (i % 2 * 16));
+        for (uint32_t i = 0; i < DEQUANT_CHUNK; i++)
+            if (i < count)
+                ((uint16_t *)out)[i] = (uint16_t)(r->word[i / 2] >> (i % 2 * 16));
     }
 }
 
