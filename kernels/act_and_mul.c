@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "harness/isa/policy.h"
 #include "harness/op/op.h"
 #include "kernels/act_and_mul_bind.h"
 #include "kernels/act_and_mul_fill.h"
@@ -425,6 +426,14 @@ static void dispatch_key(const struct kase *kase, char *out, size_t size)
              (kase->value[AM_TOKENS] > 1) + (kase->value[AM_TOPK] > 1), reach(kase));
 }
 
+/* --- Machine code --- */
+
+/* Rows and biases are read through descriptors only, and a thread's vectors stay in registers. */
+static const struct isa_policy isa[] = {
+    {.kernel = &kernel_act_and_mul, .srd = true, .noscratch = true, .min_waves = 8},
+    {0},
+};
+
 extern const struct op op_act_and_mul;
 
 const struct op op_act_and_mul = {
@@ -437,6 +446,7 @@ const struct op op_act_and_mul = {
     .tensors = tensors,
     .plan = plan,
     .fill = act_and_mul_fill,
+    .isa = isa,
     .contract = act_and_mul_contract,
     .ref_elements = act_and_mul_ref_elements,
     .reference = act_and_mul_reference,

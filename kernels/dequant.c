@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "harness/isa/policy.h"
 #include "harness/op/op.h"
 #include "kernels/dequant_fill.h"
 #include "kernels/mutant.h"
@@ -468,6 +469,14 @@ static void dispatch_key(const struct kase *kase, char *out, size_t size)
              kase->value[DQ_EXPERTS] > 1, reach(kase));
 }
 
+/* --- Machine code --- */
+
+/* A thread's chunk stays in registers. */
+static const struct isa_policy isa[] = {
+    {.kernel = &kernel_dequant, .noscratch = true, .min_waves = 4},
+    {0},
+};
+
 extern const struct op op_dequant;
 
 const struct op op_dequant = {
@@ -480,6 +489,7 @@ const struct op op_dequant = {
     .tensors = tensors,
     .plan = plan,
     .fill = dequant_fill,
+    .isa = isa,
     .contract = dequant_contract,
     .ref_elements = dequant_ref_elements,
     .reference = dequant_reference,

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "harness/isa/policy.h"
 #include "harness/op/op.h"
 #include "kernels/moe_sorting_fill.h"
 #include "kernels/mutant.h"
@@ -562,6 +563,20 @@ static void dispatch_key(const struct kase *kase, char *out, size_t size)
              kase->value[MS_BUF_PAD] != 0);
 }
 
+/* --- Machine code --- */
+
+/* All LDS is dynamic, sized by the launcher. The single workgroup is alone; the others hide their
+ * loads behind each other. */
+static const struct isa_policy isa[] = {
+    {.kernel = &kernel_moe_sorting_single, .noscratch = true, .min_waves = 4},
+    {.kernel = &kernel_moe_sorting_gather, .noscratch = true, .min_waves = 8},
+    {.kernel = &kernel_moe_sorting_mesh, .noscratch = true, .min_waves = 8},
+    {.kernel = &kernel_moe_sorting_count, .noscratch = true, .min_waves = 8},
+    {.kernel = &kernel_moe_sorting_write, .noscratch = true, .min_waves = 8},
+    {.kernel = &kernel_moe_sorting_local_ids, .noscratch = true, .min_waves = 8},
+    {0},
+};
+
 extern const struct op op_moe_sorting;
 
 const struct op op_moe_sorting = {
@@ -574,6 +589,7 @@ const struct op op_moe_sorting = {
     .tensors = tensors,
     .plan = plan,
     .fill = moe_sorting_fill,
+    .isa = isa,
     .contract = moe_sorting_contract,
     .ref_elements = moe_sorting_ref_elements,
     .reference = moe_sorting_reference,

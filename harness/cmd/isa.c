@@ -21,9 +21,10 @@ enum { MAX_DEPTH = 8 }; /* of folders in folders */
 struct gate {
     const struct options *options;
     FILE *json, *people;
-    bool own_build; /* all kernels of this build must be there, and no others */
+    bool own_build; /* every kernel of every operator must be there and be declared */
     size_t objects[ISA_ARCHS];
     size_t checked, violated, unchecked;
+    size_t undeclared;       /* unchecked kernels of operators, in our own build */
     bool (*seen)[ISA_ARCHS]; /* by policy_index */
 };
 
@@ -56,6 +57,18 @@ static size_t policy_index(struct span name)
         if (span_equals(name, p->kernel->name))
             break;
     return i;
+}
+
+/* Whether a code object is that of NAME.hip or NAME_part.hip of an operator NAME. */
+static bool is_operators(const char *path)
+{
+    const char *file = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    for (const struct op *const *op = op_list; *op; op++) {
+        const size_t length = strlen((*op)->name);
+        if (!strncmp(file, (*op)->name, length) && (file[length] == '.' || file[length] == '_'))
+            return true;
+    }
+    return false;
 }
 
 static void policy_text(const struct isa_policy *p, struct text *out)
@@ -154,7 +167,9 @@ static void show_kernel(const struct gate *g, const struct looked *l)
     if (l->policy)
         policy_text(l->policy, &policy);
     else
-        text_puts(&policy, "no operator declares it");
+        text_puts(&policy, g->own_build && is_operators(l->path)
+                               ? "its operator must declare it (struct op, isa)"
+                               : "no operator declares it");
     const char *state = !l->policy ? "unchecked" : l->n_findings ? "VIOLATED" : "ok";
     fprintf(g->people, "%-9s %s %-22.*s %s\n", state, isa_arch_name(l->arch), (int)k->name.length,
             k->name.data, policy.data ? policy.data : "");
@@ -185,6 +200,7 @@ static bool look_at_kernel(struct gate *g, const struct code_object *co, size_t 
     }
     g->checked += l.policy != NULL;
     g->unchecked += l.policy == NULL;
+    g->undeclared += l.policy == NULL && g->own_build && is_operators(path);
     g->violated += l.n_findings > 0;
     show_kernel(g, &l);
     return !g->json || json_kernel(g, &l, err);
@@ -268,7 +284,7 @@ static bool own_folder(char *out, size_t size, struct error *err)
         return error_errno(err, ERROR_INTERNAL, "/proc/self/exe");
     program[n] = '\0';
     *strrchr(program, '/') = '\0';
-    if (snprintf(out, size, "%s/amdgpu", program) >= (int)size)
+    if (snprintf(out, size, "%s/code", program) >= (int)size)
         return error_set(err, ERROR_INPUT, "%s: the name is too long", program);
     if (stat(out, &info))
         return error_set(err, ERROR_NO_DEVICE,
@@ -306,7 +322,7 @@ static size_t show_missing(const struct gate *g)
 
 static int conclude(const struct gate *g)
 {
-    size_t wrong = g->violated + show_missing(g) + (g->own_build ? g->unchecked : 0);
+    size_t wrong = g->violated + g->undeclared + show_missing(g);
     for (int arch = 0; arch < ISA_ARCHS; arch++)
         fprintf(g->people, "%s: %zu code objects\n", isa_arch_name((enum isa_arch)arch),
                 g->objects[arch]);

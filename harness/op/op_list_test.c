@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "harness/isa/policy.h"
 #include "harness/op/op.h"
 
 /* Letters, digits and _, so that it is one word of a line and a part of a file name. */
@@ -44,6 +45,25 @@ static void check_param(const struct op *op, size_t i)
     }
 }
 
+/* Every kernel that the presets launch has one policy. */
+static void check_isa(const struct op *op)
+{
+    static void *const device[OP_MAX_TENSORS]; /* not looked at */
+    struct tensor tensor[OP_MAX_TENSORS] = {0};
+    struct plan plan = {0};
+    struct kase kase;
+    assert_non_null(op->isa);
+    kase_init(&kase, op);
+    op->tensors(&kase, tensor);
+    op->plan(&kase, tensor, device, &plan);
+    for (size_t i = 0; i < plan.count; i++) {
+        unsigned policies = plan.step[i].kind != STEP_KERNEL;
+        for (const struct isa_policy *p = op->isa; p->kernel; p++)
+            policies += p->kernel == plan.step[i].kernel;
+        assert_int_equal(policies, 1);
+    }
+}
+
 static void check_op(const struct op *op)
 {
     assert_true(is_name(op->name));
@@ -57,6 +77,7 @@ static void check_op(const struct op *op)
     assert_true(op->guard && op->tensors && op->plan);
     assert_true(op->contract && op->ref_elements && op->reference);
     assert_true(op->cost && op->dispatch_key);
+    check_isa(op);
 }
 
 static void test_rows(void **state)
