@@ -28,3 +28,13 @@ foreach(source IN LISTS test_sources)
     set_tests_properties(${path} PROPERTIES TIMEOUT 300
         ENVIRONMENT "ASAN_OPTIONS=detect_stack_use_after_return=0")
 endforeach()
+
+# The fake driver of the GPU device's test, which looks for kernels in the test itself.
+add_library(fake_cuda MODULE harness/gpu/fake/cuda.c)
+target_compile_options(fake_cuda PRIVATE -Wno-missing-prototypes)
+target_link_libraries(fake_cuda PRIVATE harness_flags)
+set_target_properties(fake_cuda PROPERTIES PREFIX "" OUTPUT_NAME libcuda SUFFIX .so.1
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/fake)
+target_link_options(fake_cuda PRIVATE -Wl,-soname,libcuda.so.1)
+set_target_properties(device_test PROPERTIES ENABLE_EXPORTS ON)
+add_dependencies(device_test fake_cuda)
