@@ -64,7 +64,8 @@ bool gpu_fault_parse_rocm(const char *text, struct gpu_fault *out)
 
 int gpu_fault_log_open(void)
 {
-    int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    const char *path = getenv("HARNESS_KERNEL_LOG");
+    int log = open(path ? path : "/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (log >= 0 && lseek(log, 0, SEEK_END) < 0) {
         close(log);
         return -1;
@@ -72,24 +73,27 @@ int gpu_fault_log_open(void)
     return log;
 }
 
-/* Takes every record that is there; each read is one. True when one is surely ours. */
+/* Takes every line that is there. True when one is surely ours. */
 static bool scan(int log, struct gpu_fault *out, bool *found)
 {
-    char line[8192];
+    char lines[8192];
     for (;;) {
-        ssize_t n = read(log, line, sizeof(line) - 1);
+        ssize_t n = read(log, lines, sizeof(lines) - 1);
         if (n < 0 && (errno == EINTR || errno == EPIPE)) /* EPIPE: records were overwritten */
             continue;
         if (n <= 0)
             return false;
-        struct gpu_fault fault;
-        line[n] = '\0';
-        if (!gpu_fault_parse_nvidia(line, &fault))
-            continue;
-        *out = fault;
-        *found = true;
-        if (fault.pid == (int)getpid())
-            return true;
+        lines[n] = '\0';
+        for (char *rest, *line = strtok_r(lines, "\n", &rest); line;
+             line = strtok_r(NULL, "\n", &rest)) {
+            struct gpu_fault fault;
+            if (!gpu_fault_parse_nvidia(line, &fault))
+                continue;
+            *out = fault;
+            *found = true;
+            if (fault.pid == (int)getpid())
+                return true;
+        }
     }
 }
 

@@ -24,7 +24,8 @@ bool gpu_fault_parse_nvidia(const char *line, struct gpu_fault *);
 /* Reads ROCm's "Memory access fault by GPU node-2 ... on address 0x7f2b00200000. Reason: ...". */
 bool gpu_fault_parse_rocm(const char *text, struct gpu_fault *);
 
-/* Opens the kernel log behind what stands there now; -1 when it may not be read. */
+/* Opens the kernel log, /dev/kmsg or the file that $HARNESS_KERNEL_LOG names, behind what stands
+ * there now; -1 when it may not be read. */
 int gpu_fault_log_open(void);
 
 /* The fault of this process that the log has received since, waiting a moment for it. Of several

@@ -1,0 +1,212 @@
+/* The GPU device from the worker pool down to the driver's functions, over a fake driver. */
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "harness/base/file.h"
+#include "harness/doctor/doctor.h"
+#include "harness/doctor/doctor_kernels.h"
+#include "harness/run/mini_op.h"
+#include "harness/run/pool.h"
+
+const struct op *const op_list[] = {&mini_op, NULL};
+
+static char folder[PATH_MAX]; /* of this program */
+static char log_path[PATH_MAX + 16];
+
+static const struct session_options on_gpu = {
+    .device = {.kind = DEVICE_CUDA}, .wave = 64, .timeout_s = 0.5};
+
+static struct pool *make_pool(const struct session_options *session)
+{
+    struct error err;
+    struct pool_options options = {.workers = 1, .session = *session};
+    struct pool *pool = pool_create(&options, &err);
+    if (!pool)
+        print_message("%s\n", err.text);
+    assert_non_null(pool);
+    return pool;
+}
+
+static struct verdict judge(struct pool *pool, struct kase kase)
+{
+    struct error err;
+    struct verdict v;
+    uint64_t ticket;
+    enum pool_event event = POOL_NOTHING;
+    assert_true(pool_submit(pool, 7, &kase, &err));
+    for (int i = 0; event == POOL_NOTHING && i < 30; i++)
+        event = pool_wait(pool, 1, &ticket, &v, &err);
+    assert_int_equal(event, POOL_VERDICT);
+    return v;
+}
+
+static struct kase doctor_case(size_t defect)
+{
+    struct kase kase;
+    kase_init(&kase, &doctor_op);
+    kase.value[0] = (int64_t)defect;
+    kase.seed = defect;
+    kase.literals = (char *)defects[defect].literals;
+    if (defects[defect].refuse)
+        snprintf(kase.refuse, sizeof(kase.refuse), "%s", defects[defect].refuse);
+    return kase;
+}
+
+static void finds_planted_defects(void **state)
+{
+    struct pool *pool = make_pool(&on_gpu);
+    (void)state;
+    for (size_t i = 0; i < n_defects; i++) {
+        if (defects[i].where == DEFECT_CPU || i == DOCTOR_MISALIGNED)
+            continue; /* a processor behind the fake does not mind the latter */
+        struct verdict v = judge(pool, doctor_case(i));
+        if (v.kind != defects[i].kind || v.detector != defects[i].detector)
+            print_message("%s: %s\n", defects[i].name, v.summary);
+        assert_int_equal(v.kind, defects[i].kind);
+        assert_int_equal(v.detector, defects[i].detector);
+        assert_int_equal(judge(pool, doctor_case(DOCTOR_NONE)).kind, VERDICT_PASS);
+    }
+    pool_destroy(pool);
+}
+
+static void names_tensor_and_page(void **state)
+{
+    struct pool *pool = make_pool(&on_gpu);
+    (void)state;
+    struct verdict v = judge(pool, doctor_case(DOCTOR_READ_BEHIND));
+    assert_string_equal(v.tensor, "input");
+    assert_int_equal(v.offset, 4000);
+    assert_string_equal(v.signature, "read behind the end");
+
+    v = judge(pool, doctor_case(DOCTOR_READ_BEFORE));
+    assert_string_equal(v.tensor, "input");
+    assert_int_equal(v.offset, -4096);
+    assert_string_equal(v.signature, "read before the start");
+
+    v = judge(pool, doctor_case(DOCTOR_STORE_INPUT));
+    assert_string_equal(v.tensor, "input");
+    assert_string_equal(v.signature, "store to an input");
+    pool_destroy(pool);
+}
+
+static void says_so_without_a_log(void **state)
+{
+    (void)state;
+    setenv("HARNESS_KERNEL_LOG", "/nonexistent/log", 1);
+    struct pool *pool = make_pool(&on_gpu);
+    struct verdict v = judge(pool, doctor_case(DOCTOR_READ_BEHIND));
+    assert_int_equal(v.kind, VERDICT_FAULT);
+    assert_int_equal(v.detector, DETECTOR_GUARD_PAGE);
+    assert_non_null(strstr(v.summary, "kernel log"));
+    assert_non_null(strstr(pool_device(pool), "no kernel log"));
+    pool_destroy(pool);
+    setenv("HARNESS_KERNEL_LOG", log_path, 1);
+}
+
+static void captures_graphs(void **state)
+{
+    struct session_options options = on_gpu;
+    (void)state;
+    options.graph = true;
+    struct pool *pool = make_pool(&options);
+    assert_int_equal(judge(pool, doctor_case(DOCTOR_NONE)).kind, VERDICT_PASS);
+    assert_int_equal(judge(pool, mini_case(9, 9, MINI_FINE)).kind, VERDICT_PASS);
+    assert_int_equal(judge(pool, doctor_case(DOCTOR_WRONG)).kind, VERDICT_WRONG);
+    struct verdict v = judge(pool, doctor_case(DOCTOR_REFUSED_LAUNCH));
+    assert_int_equal(v.detector, DETECTOR_LAUNCH);
+    assert_string_equal(v.signature, "capture refused");
+    v = judge(pool, doctor_case(DOCTOR_UNSTEADY)); /* the plan differs, a replay does not */
+    assert_int_equal(v.kind, VERDICT_NONDETERMINISTIC);
+    assert_int_equal(judge(pool, doctor_case(DOCTOR_NONE)).kind, VERDICT_PASS);
+    pool_destroy(pool);
+}
+
+/* 400 MB: the host keeps the pages it touched, and the last element is wrong by the reference. */
+static void handles_large_tensors(void **state)
+{
+    struct session_options options = on_gpu;
+    (void)state;
+    options.timeout_s = 10;
+    struct pool *pool = make_pool(&options);
+    struct verdict v = judge(pool, mini_case(100000, 1000, MINI_FINE));
+    assert_int_equal(v.kind, VERDICT_WRONG);
+    assert_int_equal(judge(pool, mini_case(0, 7, MINI_FINE)).kind, VERDICT_PASS);
+    pool_destroy(pool);
+}
+
+static void needs_the_device(void **state)
+{
+    struct error err;
+    struct pool_options options = {.workers = 1, .session = on_gpu};
+    (void)state;
+    options.session.device.index = 1;
+    assert_null(pool_create(&options, &err));
+    assert_int_equal(err.kind, ERROR_NO_DEVICE);
+    options.session.device = (struct device_id){DEVICE_HIP, 999};
+    assert_null(
+        pool_create(&options, &err)); /* unless this machine has ROCm and a GPU of index 0 */
+    assert_int_equal(err.kind, ERROR_NO_DEVICE);
+}
+
+static void reads_device_names(void **state)
+{
+    struct error err;
+    struct device_id id;
+    static const char *const bad[] = {"", "gpu", "cuda:", "cuda:x", "cuda:1000", "cpu:0", "hip0"};
+    (void)state;
+    assert_true(device_parse("cpu", &id, &err) && id.kind == DEVICE_CPU);
+    assert_true(device_parse("cuda", &id, &err) && id.kind == DEVICE_CUDA && id.index == 0);
+    assert_true(device_parse("hip:12", &id, &err) && id.kind == DEVICE_HIP && id.index == 12);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_false(device_parse(bad[i], &id, &err));
+        assert_int_equal(err.kind, ERROR_INPUT);
+    }
+}
+
+/* Beside this program: the fake driver, which is then the libcuda.so.1 of this process and its
+ * children, code objects in its manner, and a kernel log. */
+static int setup(void **state)
+{
+    static const char image[] = "fake doctor_sum";
+    char path[PATH_MAX + 64];
+    struct error err;
+    (void)state;
+    ssize_t n = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
+    assert_true(n > 0);
+    *strrchr(folder, '/') = '\0';
+    snprintf(path, sizeof(path), "%s/fake/libcuda.so.1", folder);
+    assert_non_null(dlopen(path, RTLD_NOW | RTLD_GLOBAL));
+    snprintf(path, sizeof(path), "%s/code", folder);
+    mkdir(path, 0777);
+    snprintf(path, sizeof(path), "%s/code/sm_00", folder);
+    mkdir(path, 0777);
+    snprintf(path, sizeof(path), "%s/code/sm_00/doctor_kernels.fatbin", folder);
+    assert_true(file_write(path, image, sizeof(image) - 1, &err));
+    snprintf(log_path, sizeof(log_path), "%s/kernel-log", folder);
+    assert_true(file_write(log_path, "", 0, &err));
+    return setenv("HARNESS_KERNEL_LOG", log_path, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_planted_defects), cmocka_unit_test(names_tensor_and_page),
+        cmocka_unit_test(says_so_without_a_log), cmocka_unit_test(captures_graphs),
+        cmocka_unit_test(handles_large_tensors), cmocka_unit_test(needs_the_device),
+        cmocka_unit_test(reads_device_names),
+    };
+    pool_catch_signals();
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
