@@ -1,5 +1,5 @@
-# Code for NVIDIA GPUs, where the CUDA toolkit is installed: code/ARCH/NAME.fatbin for each NAME.hip,
-# by the target `nvidia`; mutants/NAME.ID.ARCH/*.fatbin, by the target `mutants_nvidia`.
+# Code for NVIDIA GPUs, where the CUDA toolkit is installed: code/ARCH/NAME.fatbin for each
+# NAME.hip, by the target `nvidia`; mutants/NAME.ID.ARCH/*.fatbin, by the target `mutants_nvidia`.
 set(HARNESS_NVIDIA_ARCH sm_90 CACHE STRING "NVIDIA architecture to build kernels for")
 find_program(HARNESS_NVCC NAMES nvcc PATHS /usr/local/cuda/bin DOC "CUDA compiler")
 

@@ -7,7 +7,7 @@
 __global__ void exec_bench_barriers(struct exec_bench_args a)
 {
     HIP_DYNAMIC_SHARED(float, lds)
-    const size_t i = (size_t) blockIdx.x * 256 + threadIdx.x;
+    const size_t i = (size_t)blockIdx.x * 256 + threadIdx.x;
     float v = a.in[i];
     for (int round = 0; round < 5; round++) {
         lds[threadIdx.x] = v;
@@ -21,7 +21,7 @@ EXPORT_KERNEL(exec_bench_barriers, struct exec_bench_args);
 
 __global__ void exec_bench_plain(struct exec_bench_args a)
 {
-    const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
+    const size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= a.n)
         return;
     const float x = a.in[i];

@@ -6,7 +6,7 @@
 
 static __device__ inline size_t global_index(void)
 {
-    return (size_t) blockIdx.x * blockDim.x + threadIdx.x;
+    return (size_t)blockIdx.x * blockDim.x + threadIdx.x;
 }
 
 __global__ void good_block_sum(struct test_args a)
@@ -146,7 +146,7 @@ static __device__ __attribute__((noinline, no_sanitize("undefined"))) int divide
 
 __global__ void bug_division(struct test_args a)
 {
-    a.out[threadIdx.x] = (float) divide((int) a.n, 5 - (int) threadIdx.x);
+    a.out[threadIdx.x] = (float)divide((int)a.n, 5 - (int)threadIdx.x);
 }
 EXPORT_KERNEL_NO_SYNC(bug_division, struct test_args);
 

@@ -6,7 +6,7 @@
 
 static __device__ inline size_t global_index(void)
 {
-    return (size_t) blockIdx.x * blockDim.x + threadIdx.x;
+    return (size_t)blockIdx.x * blockDim.x + threadIdx.x;
 }
 
 __global__ void test_scale(struct test_args a)
@@ -28,13 +28,10 @@ EXPORT_KERNEL(test_scale_sync, struct test_args);
 /* What a thread knows of itself, before and after others ran. */
 __global__ void test_indices(struct test_args a)
 {
-    const uint32_t block =
-        blockIdx.x + gridDim.x * (blockIdx.y + gridDim.y * blockIdx.z);
-    const uint32_t thread =
-        threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z);
+    const uint32_t block = blockIdx.x + gridDim.x * (blockIdx.y + gridDim.y * blockIdx.z);
+    const uint32_t thread = threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z);
     __syncthreads();
-    const uint32_t again =
-        threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z);
+    const uint32_t again = threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z);
     const uint32_t size = blockDim.x * blockDim.y * blockDim.z;
     if (again == thread)
         atomicAdd(&a.counts[block * size + thread], 1u + wave_lane());
@@ -67,9 +64,9 @@ __global__ void test_shuffles(struct test_args a)
     a.out[3 * n + t] = __shfl_down(v, 5, 32);
     a.out[4 * n + t] = __shfl_xor(v, 17, 32);
     a.out[5 * n + t] = __shfl_xor(v, 17, 16);
-    a.out[6 * n + t] = (float) __shfl_xor((double) v, 1);
-    a.out[7 * n + t] = (float) __shfl_xor((int) v, 2);
-    a.out[8 * n + t] = (float) __shfl_xor((unsigned long long) v << 33 >> 33, 4);
+    a.out[6 * n + t] = (float)__shfl_xor((double)v, 1);
+    a.out[7 * n + t] = (float)__shfl_xor((int)v, 2);
+    a.out[8 * n + t] = (float)__shfl_xor((unsigned long long)v << 33 >> 33, 4);
 }
 EXPORT_KERNEL(test_shuffles, struct test_args);
 
@@ -77,10 +74,10 @@ __global__ void test_votes(struct test_args a)
 {
     const uint32_t t = threadIdx.x;
     const unsigned long long odd = __ballot((t & 1) != 0);
-    a.counts[4 * t] = (uint32_t) odd;
-    a.counts[4 * t + 1] = (uint32_t) (odd >> 32);
-    a.counts[4 * t + 2] = (uint32_t) __any(t == 5);
-    a.counts[4 * t + 3] = (uint32_t) __all(t < 64);
+    a.counts[4 * t] = (uint32_t)odd;
+    a.counts[4 * t + 1] = (uint32_t)(odd >> 32);
+    a.counts[4 * t + 2] = (uint32_t)__any(t == 5);
+    a.counts[4 * t + 3] = (uint32_t)__all(t < 64);
 }
 EXPORT_KERNEL(test_votes, struct test_args);
 
@@ -106,7 +103,7 @@ EXPORT_KERNEL(test_waves, struct test_args);
 
 __global__ void test_atomics(struct test_args a)
 {
-    const uint32_t i = (uint32_t) global_index();
+    const uint32_t i = (uint32_t)global_index();
     atomicAdd(&a.counts[0], i);
     atomicMax(&a.counts[1], i);
     atomicMin(&a.counts[2], i + 7);
@@ -117,8 +114,8 @@ __global__ void test_atomics(struct test_args a)
     if (atomicCAS(&a.counts[7], 0u, i + 1) == 0u)
         atomicExch(&a.counts[8], i + 1);
     atomicAdd(&a.out[0], 1.0f);
-    atomicMax(&a.out[1], (float) i);
-    atomicMin((int *) &a.counts[9], -(int) i);
+    atomicMax(&a.out[1], (float)i);
+    atomicMin((int *)&a.counts[9], -(int)i);
 }
 EXPORT_KERNEL_NO_SYNC(test_atomics, struct test_args);
 

@@ -237,10 +237,14 @@ static inline __attribute__((unused)) uint32_t cpu_source_xor(int mask, int widt
 #define CPU_WIDTH(...)        CPU_WIDTH_(__VA_ARGS__)
 #define CPU_WIDTH_(a, w, ...) (w)
 #define __shfl(v, ...)        CPU_SHUFFLE_BY(cpu_source, "__shfl", v, __VA_ARGS__, warpSize, 0)
-#define __shfl_up(v, ...)     CPU_SHUFFLE_BY(cpu_source_up, "__shfl_up", v, __VA_ARGS__, warpSize, 0)
+
+#define __shfl_up(v, ...) CPU_SHUFFLE_BY(cpu_source_up, "__shfl_up", v, __VA_ARGS__, warpSize, 0)
+
 #define __shfl_down(v, ...)                                                                        \
     CPU_SHUFFLE_BY(cpu_source_down, "__shfl_down", v, __VA_ARGS__, warpSize, 0)
-#define __shfl_xor(v, ...)                                CPU_SHUFFLE_BY(cpu_source_xor, "__shfl_xor", v, __VA_ARGS__, warpSize, 0)
+
+#define __shfl_xor(v, ...) CPU_SHUFFLE_BY(cpu_source_xor, "__shfl_xor", v, __VA_ARGS__, warpSize, 0)
+
 #define CPU_SHUFFLE_BY(source, what, v, lane, width, ...) CPU_SHUFFLE(v, source(lane, width), what)
 
 /* Votes: one bit per lane, 0 for lanes that do not exist. */
