@@ -3,7 +3,6 @@
  * declare for their kernels. Nothing is executed; no GPU and no LLVM is needed.
  */
 #include <dirent.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,14 +12,14 @@
 
 #include "harness/base/file.h"
 #include "harness/cmd/commands.h"
-#include "harness/isa/gate.h"
+#include "harness/cmd/isa_report.h"
 #include "harness/op/op.h"
 
 enum { MAX_DEPTH = 8 }; /* of folders in folders */
 
 struct gate {
     const struct options *options;
-    FILE *json, *people;
+    struct isa_report report;
     bool own_build; /* every kernel of every operator must be there and be declared */
     size_t objects[ISA_ARCHS];
     size_t checked, violated, unchecked;
@@ -71,123 +70,12 @@ static bool is_operators(const char *path)
     return false;
 }
 
-static void policy_text(const struct isa_policy *p, struct text *out)
-{
-    text_puts(out, "args");
-    text_puts(out, p->srd ? ", srd" : "");
-    text_puts(out, p->noscratch ? ", noscratch" : "");
-    text_printf(out, ", lds <= %u", p->lds_max);
-    if (p->min_waves)
-        text_printf(out, ", waves >= %u", p->min_waves);
-    for (int c = 0; c < ISA_CLASSES; c++)
-        if (p->needs & ISA_BIT(c))
-            text_printf(out, ", needs %s", isa_class_name((enum isa_class)c));
-}
-
-/* --- Reports --- */
-
-/* One kernel, looked at. */
-struct looked {
-    const char *path;
-    enum isa_arch arch;
-    const struct isa_kernel *kernel;
-    struct isa_counts counts;
-    const struct isa_policy *policy; /* NULL: nobody declares it */
-    struct isa_finding finding[ISA_RULES];
-    size_t n_findings;
-};
-
-static bool put_line(struct gate *g, json_t *object, struct error *err)
-{
-    bool good = object && !json_dumpf(object, g->json, JSON_COMPACT) && fputc('\n', g->json) != EOF;
-    json_decref(object);
-    return good || error_errno(err, ERROR_INTERNAL, "--json=%s", g->options->json);
-}
-
-static json_t *json_counts(const struct isa_counts *counts)
-{
-    json_t *object = json_object();
-    for (int c = 0; c < ISA_CLASSES; c++)
-        if (counts->of[c])
-            json_object_set_new(object, isa_class_name((enum isa_class)c),
-                                json_integer((json_int_t)counts->of[c]));
-    return object;
-}
-
-static json_t *json_findings(const struct looked *l)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < l->n_findings; i++)
-        json_array_append_new(array,
-                              json_pack("{s:s, s:s}", "rule", isa_rule_name(l->finding[i].rule),
-                                        "text", l->finding[i].text));
-    return array;
-}
-
-static bool json_kernel(struct gate *g, const struct looked *l, struct error *err)
-{
-    const struct isa_kernel *k = l->kernel;
-    return put_line(
-        g,
-        json_pack("{s:s, s:s, s:s, s:s%, s:s%, s:b, s:b, s:I, s:I, s:i, s:i, s:i, s:i, s:i, s:i, "
-                  "s:o, s:o}",
-                  "type", "isa", "file", l->path, "arch", isa_arch_name(l->arch), "kernel",
-                  k->name.data, k->name.length, "symbol", k->symbol.data, k->symbol.length,
-                  "declared", l->policy != NULL, "passed", l->policy && !l->n_findings, "bytes",
-                  (json_int_t)k->code_size, "instructions", (json_int_t)l->counts.instructions,
-                  "vgprs", (int)k->vgprs, "waves", (int)isa_waves(k), "lds", (int)k->lds, "scratch",
-                  (int)k->scratch, "spills", (int)(k->meta.vgpr_spills + k->meta.sgpr_spills),
-                  "args", (int)k->meta.arg_size, "classes", json_counts(&l->counts), "findings",
-                  json_findings(l)),
-        err);
-}
-
-static bool json_object_file(struct gate *g, const struct code_object *co, const char *path,
-                             struct error *err)
-{
-    struct isa_counts counts;
-    size_t bad;
-    if (!isa_count(co->text, co->text_size, &counts, &bad))
-        return error_set(err, ERROR_INPUT, "%s: no instruction at byte 0x%zx of the code", path,
-                         bad);
-    return !g->json ||
-           put_line(g,
-                    json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:o}", "type", "isa-file", "file",
-                              path, "arch", isa_arch_name(co->arch), "kernels", (int)co->n_kernels,
-                              "bytes", (json_int_t)co->text_size, "instructions",
-                              (json_int_t)counts.instructions, "classes", json_counts(&counts)),
-                    err);
-}
-
-static void show_kernel(const struct gate *g, const struct looked *l)
-{
-    const struct isa_kernel *k = l->kernel;
-    struct text policy;
-    text_init(&policy, 1024);
-    if (l->policy)
-        policy_text(l->policy, &policy);
-    else
-        text_puts(&policy, g->own_build && is_operators(l->path)
-                               ? "its operator must declare it (struct op, isa)"
-                               : "no operator declares it");
-    const char *state = !l->policy ? "unchecked" : l->n_findings ? "VIOLATED" : "ok";
-    fprintf(g->people, "%-9s %s %-22.*s %s\n", state, isa_arch_name(l->arch), (int)k->name.length,
-            k->name.data, policy.data ? policy.data : "");
-    text_release(&policy);
-    for (size_t i = 0; i < l->n_findings; i++)
-        fprintf(g->people, "          %s: %s (%s)\n", isa_rule_name(l->finding[i].rule),
-                l->finding[i].text, l->path);
-    if (g->options->verbose)
-        fprintf(g->people, "          %zu instructions, %u vgprs, %u waves, lds %u, scratch %u\n",
-                l->counts.instructions, k->vgprs, isa_waves(k), k->lds, k->scratch);
-}
-
 /* --- Files and folders --- */
 
 static bool look_at_kernel(struct gate *g, const struct code_object *co, size_t i, const char *path,
                            struct error *err)
 {
-    struct looked l = {.path = path, .arch = co->arch, .kernel = &co->kernel[i]};
+    struct isa_looked l = {.path = path, .arch = co->arch, .kernel = &co->kernel[i]};
     const size_t index = policy_index(l.kernel->name);
     size_t bad;
     if (!isa_count(l.kernel->code, l.kernel->code_size, &l.counts, &bad))
@@ -198,12 +86,12 @@ static bool look_at_kernel(struct gate *g, const struct code_object *co, size_t 
         l.n_findings = isa_gate(l.kernel, &l.counts, l.arch, l.policy, l.finding);
         g->seen[index][l.arch] = true;
     }
+    l.must_declare = !l.policy && g->own_build && is_operators(path);
     g->checked += l.policy != NULL;
     g->unchecked += l.policy == NULL;
-    g->undeclared += l.policy == NULL && g->own_build && is_operators(path);
+    g->undeclared += l.must_declare;
     g->violated += l.n_findings > 0;
-    show_kernel(g, &l);
-    return !g->json || json_kernel(g, &l, err);
+    return isa_report_kernel(&g->report, &l, err);
 }
 
 static bool look_at_file(struct gate *g, const char *path, struct error *err)
@@ -214,8 +102,8 @@ static bool look_at_file(struct gate *g, const char *path, struct error *err)
         return false;
     struct code_object *co = malloc(sizeof(*co));
     bool good = co != NULL || error_set(err, ERROR_INTERNAL, "%s: no memory", path);
-    good =
-        good && code_object_read(co, data, size, path, err) && json_object_file(g, co, path, err);
+    good = good && code_object_read(co, data, size, path, err) &&
+           isa_report_file(&g->report, co, path, err);
     for (size_t i = 0; good && i < co->n_kernels; i++)
         good = look_at_kernel(g, co, i, path, err);
     if (good)
@@ -314,7 +202,7 @@ static size_t show_missing(const struct gate *g)
         for (size_t i = 0; g->objects[arch] && (p = policy_at(i)); i++)
             if (!g->seen[i][arch]) {
                 missing++;
-                fprintf(g->people, "missing   %s %s\n", isa_arch_name((enum isa_arch)arch),
+                fprintf(g->report.people, "missing   %s %s\n", isa_arch_name((enum isa_arch)arch),
                         p->kernel->name);
             }
     return missing;
@@ -324,9 +212,9 @@ static int conclude(const struct gate *g)
 {
     size_t wrong = g->violated + g->undeclared + show_missing(g);
     for (int arch = 0; arch < ISA_ARCHS; arch++)
-        fprintf(g->people, "%s: %zu code objects\n", isa_arch_name((enum isa_arch)arch),
+        fprintf(g->report.people, "%s: %zu code objects\n", isa_arch_name((enum isa_arch)arch),
                 g->objects[arch]);
-    fprintf(g->people, "%s: %zu kernels checked, %zu violate their policy, %zu have none\n",
+    fprintf(g->report.people, "%s: %zu kernels checked, %zu violate their policy, %zu have none\n",
             wrong        ? "VIOLATED"
             : g->checked ? "all policies hold"
                          : "nothing checked",
@@ -337,11 +225,13 @@ static int conclude(const struct gate *g)
 int cmd_isa(const struct options *o)
 {
     struct error err;
-    struct gate g = {.options = o, .people = stdout, .own_build = !o->n_inputs};
+    struct gate g = {.options = o, .own_build = !o->n_inputs};
+    struct isa_report *r = &g.report;
+    *r = (struct isa_report){.people = stdout, .json_name = o->json, .verbose = o->verbose};
     if (o->json && !strcmp(o->json, "-")) {
-        g.json = stdout;
-        g.people = stderr;
-    } else if (o->json && !(g.json = fopen(o->json, "w"))) {
+        r->json = stdout;
+        r->people = stderr;
+    } else if (o->json && !(r->json = fopen(o->json, "w"))) {
         error_errno(&err, ERROR_INPUT, "--json=%s", o->json);
         return error_report(&err);
     }
@@ -350,7 +240,7 @@ int cmd_isa(const struct options *o)
     good = good && look_at_all(&g, &err);
     const int code = good ? conclude(&g) : 0;
     free(g.seen);
-    if (g.json && g.json != stdout && fclose(g.json) && good)
+    if (r->json && r->json != stdout && fclose(r->json) && good)
         good = error_errno(&err, ERROR_INTERNAL, "--json=%s", o->json);
     return good ? code : error_report(&err);
 }
