@@ -21,6 +21,8 @@
     X(device_name, cuDeviceGetName, hipDeviceGetName, (char *, int, GPU_DEVICE))                   \
     X(error_name, cuGetErrorName, hipDrvGetErrorName, (GPU_RESULT, const char **))                 \
     X(mem_info, cuMemGetInfo_v2, hipMemGetInfo, (size_t *, size_t *))                              \
+    X(host_alloc, cuMemHostAlloc, hipHostMalloc, (void **, size_t, unsigned))                      \
+    X(host_free, cuMemFreeHost, hipHostFree, (void *))                                             \
     X(module_load, cuModuleLoadData, hipModuleLoadData, (GPU_MODULE *, const void *))              \
     X(module_function, cuModuleGetFunction, hipModuleGetFunction,                                  \
       (GPU_FUNCTION *, GPU_MODULE, const char *))                                                  \

@@ -15,7 +15,10 @@
 #include "harness/gpu/fault.h"
 #include "harness/run/device.h"
 
-enum { PAGE = 4096, CHUNK = 16 << 20 };
+/* STAGING bytes of pinned memory; large tensors pass through its halves. */
+enum { PAGE = 4096, STAGING = 16 << 20, CHUNK = STAGING / 2 };
+
+enum { MAX_PENDING = 3 * ARENA_SLOTS };
 
 /* Untouched pages of a large output, on the GPU; the host's arena has zeros there. */
 enum { UNTOUCHED = 0xa5 };
@@ -34,6 +37,13 @@ struct held {
     bool sparse, input;
 };
 
+/* A copy from the device that has been enqueued: it goes to the staging memory first, because
+ * copies to pinned memory do not wait for each other. */
+struct pending {
+    void *to;
+    size_t at, bytes; /* in the staging memory */
+};
+
 struct device_gpu {
     struct device device;
     struct gpu_api api;
@@ -41,7 +51,9 @@ struct device_gpu {
     struct gpu_code code;
     struct held held[ARENA_SLOTS];
     void *stream, *graph;
-    unsigned char *staging; /* CHUNK bytes, for tensors that the host holds sparsely */
+    unsigned char *staging;
+    struct pending pending[MAX_PENDING];
+    size_t n_pending, staged;
     double timeout_s;
     int log; /* the kernel's, or -1 */
 };
@@ -97,14 +109,44 @@ static bool copy_in(struct device_gpu *gpu, uint64_t to, const void *from, size_
                               "copy to the device", err);
 }
 
+static bool start_copy(struct device_gpu *gpu, void *to, uint64_t from, size_t bytes,
+                       struct error *err)
+{
+    return gpu_good(&gpu->api, gpu->api.copy_out(to, from, bytes, gpu->stream),
+                    "copy from the device", err);
+}
+
+static bool end_copies(struct device_gpu *gpu, struct error *err)
+{
+    return gpu_good(&gpu->api, wait_for(gpu, gpu->timeout_s), "copy from the device", err);
+}
+
+static bool finish(struct device *device, struct error *err)
+{
+    struct device_gpu *gpu = gpu_of(device);
+    size_t n = gpu->n_pending;
+    gpu->n_pending = gpu->staged = 0;
+    if (!end_copies(gpu, err))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        memcpy(gpu->pending[i].to, gpu->staging + gpu->pending[i].at, gpu->pending[i].bytes);
+    return true;
+}
+
+/* Enqueues a copy to the host, which is there when finish() has returned. */
 static bool copy_out(struct device_gpu *gpu, void *to, uint64_t from, size_t bytes,
                      struct error *err)
 {
     if (!bytes)
         return true;
-    return gpu_good(&gpu->api, gpu->api.copy_out(to, from, bytes, gpu->stream),
-                    "copy from the device", err) &&
-           gpu_good(&gpu->api, wait_for(gpu, gpu->timeout_s), "copy from the device", err);
+    if (bytes > STAGING)
+        return start_copy(gpu, to, from, bytes, err);
+    if ((bytes > STAGING - gpu->staged || gpu->n_pending == MAX_PENDING) &&
+        !finish(&gpu->device, err))
+        return false;
+    gpu->pending[gpu->n_pending++] = (struct pending){to, gpu->staged, bytes};
+    gpu->staged += bytes;
+    return start_copy(gpu, gpu->staging + gpu->staged - bytes, from, bytes, err);
 }
 
 /* Sends the pages that the host has touched, over a fill for all the others. */
@@ -143,8 +185,9 @@ static bool untouched(const unsigned char *at, size_t bytes)
 }
 
 /* Copies to the host what was touched there before or on the GPU, so that the host's arena knows
- * every page that either has. `chunk` bytes lie in the staging buffer, from byte `at` on. */
-static void take_chunk(struct device_gpu *gpu, unsigned slot, size_t at, size_t chunk)
+ * every page that either has. The `chunk` bytes from byte `at` of the tensor lie at `staged`. */
+static void take_chunk(struct device_gpu *gpu, unsigned slot, const unsigned char *staged,
+                       size_t at, size_t chunk)
 {
     const struct held *held = &gpu->held[slot];
     size_t begin = 0, end = 0, piece;
@@ -155,22 +198,30 @@ static void take_chunk(struct device_gpu *gpu, unsigned slot, size_t at, size_t 
         while (more && end <= at + done)
             more = arena_touched(gpu->device.arena, slot, at + done, &begin, &end);
         bool known = more && begin < at + done + piece;
-        if (known || !untouched(gpu->staging + done, piece))
-            memcpy(held->host + at + done, gpu->staging + done, piece);
+        if (known || !untouched(staged + done, piece))
+            memcpy(held->host + at + done, staged + done, piece);
     }
 }
 
+/* Copies one half of the staging memory full while the other is looked through. */
 static bool fetch_sparse(struct device_gpu *gpu, unsigned slot, struct error *err)
 {
     const struct held *held = &gpu->held[slot];
     uint64_t from = gpu_arena_address(&gpu->arena, slot);
-    if (!gpu->staging && !(gpu->staging = malloc(CHUNK)))
-        return error_set(err, ERROR_INTERNAL, "no memory to fetch a tensor");
-    for (size_t at = 0; at < held->bytes; at += CHUNK) {
+    unsigned char *half[2] = {gpu->staging, gpu->staging + CHUNK};
+    size_t before = 0;
+    if (!finish(&gpu->device, err))
+        return false;
+    for (size_t at = 0, turn = 0; before < held->bytes; turn ^= 1) {
         size_t chunk = held->bytes - at < CHUNK ? held->bytes - at : CHUNK;
-        if (!copy_out(gpu, gpu->staging, from + at, chunk, err))
+        if (!end_copies(gpu, err) || (chunk && !start_copy(gpu, half[turn], from + at, chunk, err)))
             return false;
-        take_chunk(gpu, slot, at, chunk);
+        if (at > before)
+            take_chunk(gpu, slot, half[turn ^ 1], before, at - before);
+        before = at;
+        at += chunk;
+        if (!chunk)
+            break;
     }
     return true;
 }
@@ -425,7 +476,7 @@ static void close_gpu(struct device *device)
     gpu_code_release(&gpu->code);
     if (gpu->log >= 0)
         close(gpu->log);
-    free(gpu->staging);
+    gpu->api.host_free(gpu->staging);
     free(gpu);
 }
 
@@ -458,6 +509,7 @@ static const struct device_driver driver = {.place = place,
                                             .send = send,
                                             .launch = launch,
                                             .fetch = fetch,
+                                            .finish = finish,
                                             .resident = resident,
                                             .trim = trim,
                                             .close = close_gpu};
@@ -493,6 +545,8 @@ struct device *device_gpu_open(const struct device_options *options, struct aren
     if (gpu_open(&gpu->api, options->id.kind == DEVICE_CUDA ? GPU_CUDA : GPU_HIP, options->id.index,
                  err) &&
         gpu_good(&gpu->api, gpu->api.stream_create(&gpu->stream, 0), "create a stream", err) &&
+        gpu_good(&gpu->api, gpu->api.host_alloc((void **)&gpu->staging, STAGING, 0),
+                 "allocate pinned memory", err) &&
         gpu_arena_init(&gpu->arena, &gpu->api, err) && describe(gpu, err))
         return &gpu->device;
     if (gpu->log >= 0)

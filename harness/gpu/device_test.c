@@ -26,7 +26,7 @@ static char folder[PATH_MAX]; /* of this program */
 static char log_path[PATH_MAX + 16];
 
 static const struct session_options on_gpu = {
-    .device = {.kind = DEVICE_CUDA}, .wave = 64, .timeout_s = 0.5};
+    .device = {.kind = DEVICE_CUDA}, .wave = 64, .timeout_s = 1};
 
 static struct pool *make_pool(const struct session_options *session)
 {

@@ -71,6 +71,9 @@ SAME(GPU_LAUNCH_FAILED, hipErrorLaunchFailure);
 #define GPU_SOURCE void *
 #endif
 
+/* What a later release calls by another name is still there by this one. */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
 #define PROVE(member, symbol, parameters)                                                          \
     _Static_assert(__builtin_types_compatible_p(__typeof__(&symbol), hipError_t(*) parameters),    \
                    #symbol " has another signature");

@@ -217,13 +217,14 @@ bool bind_place(struct binding *b, enum arena_side side, unsigned poison, struct
 
 bool bind_fetch(struct binding *b, struct error *err)
 {
+    const struct device_driver *driver = b->runner->driver;
     for (size_t i = 0; i < b->count; i++) {
         enum tensor_role role = b->tensor[i].role;
         if (role != TENSOR_INPUT &&
-            !b->runner->driver->fetch(b->runner, (unsigned)i, role == TENSOR_OUTPUT, err))
+            !driver->fetch(b->runner, (unsigned)i, role == TENSOR_OUTPUT, err))
             return false;
     }
-    return true;
+    return driver->finish(b->runner, err);
 }
 
 static void found(struct verdict *v, const struct tensor *t, enum verdict_kind kind,

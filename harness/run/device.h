@@ -7,7 +7,7 @@
  * nothing above it changes.
  *
  * The order for one run of a case:
- *     arena_place  place  (host writes)  arena_arm  send  launch  fetch  (host reads)
+ *     arena_place  place  (host writes)  arena_arm  send  launch  fetch  finish  (host reads)
  *
  * A GPU is opened in a worker process only, and a fault there is its end: `lost` says so.
  */
@@ -72,8 +72,10 @@ struct device_driver {
     bool (*send)(struct device *, unsigned slot, struct error *);
     /* Runs the plan to its end. */
     bool (*launch)(struct device *, const struct device_run *, struct device_finding *);
-    /* Makes the host's canaries, and with `content` the tensor too, what the kernels left. */
+    /* Makes the host's canaries, and with `content` the tensor too, what the kernels left; when
+     * `finish` has returned. */
     bool (*fetch)(struct device *, unsigned slot, bool content, struct error *);
+    bool (*finish)(struct device *, struct error *);
     /* Bytes of memory held beside the host's arena, and a way to hold less. */
     size_t (*resident)(const struct device *);
     void (*trim)(struct device *);

@@ -31,6 +31,12 @@ static bool fetch(struct device *device, unsigned slot, bool content, struct err
     return true;
 }
 
+static bool finish(struct device *device, struct error *err)
+{
+    (void)device, (void)err;
+    return true;
+}
+
 static void describe(const struct device *device, const struct kernel *kernel,
                      const struct cpu_finding *f, struct device_finding *out)
 {
@@ -112,6 +118,7 @@ static const struct device_driver driver = {.place = place,
                                             .send = send,
                                             .launch = launch,
                                             .fetch = fetch,
+                                            .finish = finish,
                                             .resident = resident,
                                             .trim = trim,
                                             .close = close_cpu};

@@ -83,6 +83,18 @@ static int mem_info(size_t *free_bytes, size_t *all_bytes)
     return GPU_SUCCESS;
 }
 
+static int host_alloc(void **memory, size_t size, unsigned flags)
+{
+    *memory = flags ? NULL : malloc(size);
+    return *memory ? GPU_SUCCESS : GPU_NO_MEMORY;
+}
+
+static int host_free(void *memory)
+{
+    free(memory);
+    return GPU_SUCCESS;
+}
+
 static int retain(void **context, int device)
 {
     *context = &broken;
@@ -184,7 +196,7 @@ static int run(const struct command *c)
                                 .block = {c->block[0], c->block[1], c->block[2]},
                                 .dynamic_lds = c->dynamic_lds,
                                 .wave_size = WAVE,
-                                .time_limit_s = 1};
+                                .time_limit_s = 0.2};
     if (!c->kernel) {
         memset((void *)(uintptr_t)c->target, c->value, c->bytes); /* NOLINT: device memory */
         return GPU_SUCCESS;
@@ -386,6 +398,8 @@ EXPORT(device_get, cuDeviceGet);
 EXPORT(device_name, cuDeviceGetName);
 EXPORT(error_name, cuGetErrorName);
 EXPORT(mem_info, cuMemGetInfo_v2);
+EXPORT(host_alloc, cuMemHostAlloc);
+EXPORT(host_free, cuMemFreeHost);
 EXPORT(module_load, cuModuleLoadData);
 EXPORT(module_function, cuModuleGetFunction);
 EXPORT(launch, cuLaunchKernel);
