@@ -1,8 +1,10 @@
 /*
  * Number conversions for kernels: bf16, fp16, fp8 (e4m3fn, e4m3fnuz), fp4 and e8m0 scales, the same
  * bits on every device. fp8 differs between architectures under one builtin, so the kind is a
- * parameter and the conversion is integer arithmetic, which no mode of the device's float unit can
- * change. No tables and no branches: the compiler vectorises these on the CPU.
+ * parameter, and the conversion is integer arithmetic, which no mode of the device's float unit can
+ * change. No tables and no branches: the compiler vectorises these on the CPU. A device's own
+ * instruction is used where it gives the same bits: fp8 of the device's own kind on gfx942 and
+ * gfx950, bf16 on gfx950.
  *
  * A kernel includes this behind its device header. Besides that header's `__device__` it needs
  * nothing.
@@ -20,6 +22,13 @@ enum num_e8m0_round {
     NUM_E8M0_EVEN = 2,
     NUM_E8M0_CEIL = 3
 };
+
+/* The kind of fp8 that the device's instructions convert. */
+#if defined(__gfx942__)
+#define NUM_OWN_FNUZ 1
+#elif defined(__gfx950__)
+#define NUM_OWN_FNUZ 0
+#endif
 
 static __device__ inline uint32_t num_bits(float x)
 {
@@ -61,6 +70,20 @@ static __device__ inline float num_bf16_decode(uint16_t code)
     return num_float((uint32_t)code << 16);
 }
 
+/* A number rounded to nearest even, in the upper half; the lower one is anything. */
+static __device__ inline uint32_t num_bf16_nearest(float x)
+{
+#if defined(__gfx950__)
+    const __bf16 nearest = (__bf16)x;
+    uint16_t code;
+
+    __builtin_memcpy(&code, &nearest, sizeof code);
+    return (uint32_t)code << 16;
+#else
+    return num_bits(x) + 0x7FFFu + ((num_bits(x) >> 16) & 1u);
+#endif
+}
+
 /* truncate: drops the low 16 bits (gfx942's default; a NaN with payload only there becomes Inf).
  * Otherwise to nearest even; a NaN stays one, its last kept bit set where payload was dropped. */
 static __device__ inline uint16_t num_bf16_encode(float x, int truncate)
@@ -68,7 +91,7 @@ static __device__ inline uint16_t num_bf16_encode(float x, int truncate)
     const uint32_t bits = num_bits(x);
     const uint32_t nan = (bits & 0x7FFFFFFFu) > 0x7F800000u;
     const uint32_t kept = bits | ((bits & 0xFFFFu) ? 0x10000u : 0u);
-    const uint32_t nearest = bits + 0x7FFFu + ((bits >> 16) & 1u);
+    const uint32_t nearest = num_bf16_nearest(x);
 
     return (uint16_t)((truncate ? bits : (nan ? kept : nearest)) >> 16);
 }
@@ -112,6 +135,10 @@ static __device__ inline float num_fp8_decode(uint8_t code, int fnuz)
     const uint32_t nan = fnuz ? code == 0x80u : magnitude == 0x7Fu;
     const uint32_t finite = magnitude < 8u ? subnormal : normal;
 
+#if defined(NUM_OWN_FNUZ)
+    if (!fnuz == !NUM_OWN_FNUZ)
+        return nan ? num_float(0x7FC00000u) : __builtin_amdgcn_cvt_f32_fp8((int)code, 0);
+#endif
     return num_float(nan ? 0x7FC00000u : sign | finite);
 }
 
@@ -122,10 +149,18 @@ static __device__ inline uint8_t num_fp8_encode(float x, int fnuz)
 {
     const float max = fnuz ? 240.0f : 448.0f;
     const float raised = x > -max ? x : -max;
-    const uint32_t bits = num_bits(raised < max ? raised : max);
+    const float clamped = raised < max ? raised : max;
+    const uint32_t bits = num_bits(clamped);
     const uint32_t number = num_round(bits & 0x7FFFFFFFu, fnuz ? 127 - 7 : 127 - 6, 3, 0);
     const uint32_t sign = (bits >> 24) & 0x80u;
 
+#if defined(NUM_OWN_FNUZ)
+    if (!fnuz == !NUM_OWN_FNUZ) {
+        const uint8_t code = (uint8_t)__builtin_amdgcn_cvt_pk_fp8_f32(clamped, clamped, 0, false);
+
+        return fnuz && code == 0x80u ? (uint8_t)0 : code; /* said to come out for -0 */
+    }
+#endif
     return (uint8_t)(number | (fnuz && number == 0u ? 0u : sign));
 }
 

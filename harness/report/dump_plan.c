@@ -129,7 +129,9 @@ bool dump_plan(const char *folder, const char *line, const struct kase *k, const
     json_decref(root);
     if (!json)
         return error_set(err, ERROR_INTERNAL, "no memory for the plan of a dump");
-    const bool ok = file_write(path, json, strlen(json), err);
+    const size_t length = strlen(json);
+    json[length] = '\n'; /* a line's end in place of the string's */
+    const bool ok = file_write(path, json, length + 1, err);
     free(json);
     return ok;
 }
