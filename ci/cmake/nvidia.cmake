@@ -11,7 +11,7 @@ if(HARNESS_NVCC)
 endif()
 
 set(nvidia_command ${HARNESS_NVCC} -x cu -arch=${HARNESS_NVIDIA_ARCH} -O3 --fmad=false
-    -Werror all-warnings -I ${CMAKE_SOURCE_DIR}/kernels/include -I ${CMAKE_SOURCE_DIR} -fatbin)
+    -I ${CMAKE_SOURCE_DIR}/kernels/include -I ${CMAKE_SOURCE_DIR} -fatbin)
 
 set(objects)
 if(HARNESS_NVCC)
@@ -20,7 +20,7 @@ if(HARNESS_NVCC)
         cmake_path(GET kernel STEM name)
         set(object ${CMAKE_BINARY_DIR}/code/${HARNESS_NVIDIA_ARCH}/${name}.fatbin)
         add_custom_command(OUTPUT ${object} DEPFILE ${object}.d VERBATIM
-            COMMAND ${nvidia_command} -MD -MF ${object}.d -o ${object} ${CMAKE_SOURCE_DIR}/${kernel}
+            COMMAND ${nvidia_command} -Werror all-warnings -MD -MF ${object}.d -o ${object} ${CMAKE_SOURCE_DIR}/${kernel}
             DEPENDS ${CMAKE_SOURCE_DIR}/${kernel}
             COMMENT "Compiling ${kernel} for ${HARNESS_NVIDIA_ARCH}")
         list(APPEND objects ${object})
@@ -31,7 +31,8 @@ endif()
 add_custom_target(nvidia DEPENDS ${objects})
 
 # A mutant's kernels, compiled with its defect. Many mutants live on the host alone: what does not
-# mention them is copied, which mutant_code.cmake decides when it runs.
+# mention them is copied, which mutant_code.cmake decides when it runs. A defect may leave something
+# unused, so warnings are off.
 set(objects)
 foreach(mutant IN LISTS all_mutants)
     if(NOT HARNESS_NVCC OR NOT mutant MATCHES "^(.*)\\.([^.]*)$")
@@ -51,9 +52,9 @@ foreach(mutant IN LISTS all_mutants)
             COMMAND ${CMAKE_COMMAND} -D ID=${id} -D PLAIN=${plain} -D OBJECT=${object}
                 "-D FILES=${source};${headers}"
                 -P ${CMAKE_SOURCE_DIR}/ci/cmake/mutant_code.cmake
-                -- ${nvidia_command} -DMUTANT_${id} -o ${object} ${source}
+                -- ${nvidia_command} -w -DMUTANT_${id} -o ${object} ${source}
             DEPENDS ${plain} ${source} ${headers}
-            COMMENT "")
+            COMMENT "Making ${op}.${id}.${HARNESS_NVIDIA_ARCH}/${name}.fatbin")
         list(APPEND objects ${object})
     endforeach()
 endforeach()

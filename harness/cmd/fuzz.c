@@ -238,6 +238,8 @@ static int hunt(struct fuzz *f)
         seconds = DEFAULT_SECONDS;
     f->end = seconds ? clock_seconds() + seconds : 0;
     campaign.pool = pool_create(&f->pool_options, err);
+    if (campaign.pool)
+        reporting_device(&f->reporting, pool_device(campaign.pool));
     enum campaign_end end = campaign.pool ? campaign_run(&campaign, err) : CAMPAIGN_FAILED;
     pool_destroy(campaign.pool);
     list_findings(f);

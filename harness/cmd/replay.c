@@ -83,6 +83,8 @@ static int replay(struct replay *r, struct error *err)
     if (!reporting_open(&r->reporting, r->options, err))
         return error_report(err);
     campaign.pool = pool_create(&pool_options, err);
+    if (campaign.pool)
+        reporting_device(&r->reporting, pool_device(campaign.pool));
     enum campaign_end end = campaign.pool ? campaign_run(&campaign, err) : CAMPAIGN_FAILED;
     pool_destroy(campaign.pool);
     return end == CAMPAIGN_FAILED || r->failed

@@ -23,6 +23,13 @@ bool reporting_open(struct reporting *r, const struct options *o, struct error *
     return false;
 }
 
+void reporting_device(struct reporting *r, const char *text)
+{
+    snprintf(r->summary.device, sizeof(r->summary.device), "%s", text);
+    if (strcmp(r->device, "cpu") != 0)
+        human_line(&r->human, "device %s: %s", r->device, text);
+}
+
 bool reporting_result(struct reporting *r, const struct kase *kase, const char *source,
                       const char *mutant, unsigned repeat, const struct verdict *v,
                       struct error *err)

@@ -17,6 +17,9 @@ struct reporting {
 
 bool reporting_open(struct reporting *, const struct options *, struct error *) MUST_CHECK;
 
+/* Takes what the device is; a GPU is told to people too. */
+void reporting_device(struct reporting *, const char *text);
+
 /* Takes one verdict. `source` says where the case came from; `mutant` may be NULL. */
 bool reporting_result(struct reporting *, const struct kase *, const char *source,
                       const char *mutant, unsigned repeat, const struct verdict *,

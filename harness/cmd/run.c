@@ -57,6 +57,8 @@ int cmd_run(const struct options *o)
     }
     struct campaign campaign = {.context = &run, .next = next, .deliver = deliver, .tick = tick};
     campaign.pool = pool_create(&pool_options, &err);
+    if (campaign.pool)
+        reporting_device(&run.reporting, pool_device(campaign.pool));
     enum campaign_end end = campaign.pool ? campaign_run(&campaign, &err) : CAMPAIGN_FAILED;
     pool_destroy(campaign.pool);
     int code = end == CAMPAIGN_FAILED || run.failed

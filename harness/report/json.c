@@ -145,7 +145,8 @@ static bool write_summary(struct json_sink *json, const struct summary *s, struc
          put(o, "failed", json_integer((json_int_t)s->failed)) &&
          put(o, "verdicts", json_incref(kinds)) && put_ms(o, s->seconds * 1e3) &&
          put(o, "exit", json_integer(s->exit_code)) &&
-         put(o, "interrupted", json_boolean(s->interrupted)) && ok;
+         put(o, "interrupted", json_boolean(s->interrupted)) &&
+         put_optional(o, "device", s->device) && ok;
     json_decref(kinds);
     return write_line(json, o, ok, err);
 }

@@ -46,6 +46,7 @@ struct summary {
     double seconds;
     int exit_code;
     bool interrupted;
+    char device[256]; /* what the device was, or empty */
 };
 
 /* Counts a verdict; `exit_code` becomes that of the worst so far. */
