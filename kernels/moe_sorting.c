@@ -44,11 +44,10 @@ static const char *const weights_names[] = {"f32", "bf16", NULL};
 
 static const int64_t token_tiles[] = {32, 64, 256, 0};
 static const int64_t token_values[] = {
-    1, 2, 511, 512, 513, 2047, 2048, 2049, 4096, MAX_TOKENS, MAX_TOKENS + 1, 0};
-static const int64_t topk_values[] = {1,  2,   4,   5,   6,   7,   8,   9, 10,
-                                      11, 127, 128, 129, 254, 255, 256, 0};
-static const int64_t expert_values[] = {8,   16,  32,  36,  64,  128, 129, 160,  256,  257,
-                                        288, 384, 385, 512, 513, 818, 819, 8191, 8192, 0};
+    1, MOE_SORTING_WIDE_TOKENS, MOE_SORTING_FEW_TOKENS, 1 << 23, MAX_TOKENS, MAX_TOKENS + 1, 0};
+static const int64_t topk_values[] = {8, 127, 128, 254, 255, 256, 0};
+static const int64_t expert_values[] = {32,  64,  128, 160, 256, 257,  288,  384,
+                                        385, 512, 513, 818, 819, 8191, 8192, 0};
 static const int64_t expert_tiles[] = {8, 64, 256, 0};
 static const int64_t block_values[] = {1, 4, 16, 32, 64, 80, 128, 256, 0};
 static const int64_t dim_values[] = {1, 7, 2048, 3072, 4096, 5120, 6144, 7168, 0};
@@ -56,17 +55,17 @@ static const int64_t dim_tiles[] = {8, 0};
 static const int64_t pad_values[] = {1, 8, (int64_t)1 << 29, (int64_t)1 << 30, (int64_t)1 << 31, 0};
 
 static const struct param params[MS_PARAMS] = {
-    [MS_TOKENS] = {"tokens", "rows of topk_ids", NULL, 0, (int64_t)1 << 25, 0, 64, token_tiles,
+    [MS_TOKENS] = {"tokens", "rows of topk_ids", NULL, 0, (int64_t)1 << 25, 4096, 64, token_tiles,
                    token_values},
     [MS_TOPK] = {"topk", "experts of a token", NULL, 0, 300, 0, 8, NULL, topk_values},
-    [MS_EXPERTS] = {"experts", "experts of all ranks", NULL, 0, 20000, 10000, 32, expert_tiles,
+    [MS_EXPERTS] = {"experts", "experts of all ranks", NULL, 0, 20000, 1024, 32, expert_tiles,
                     expert_values},
     [MS_BLOCK_M] = {"block_m", "rows of a block of one expert", NULL, 0, (int64_t)1 << 31, 512, 32,
                     NULL, block_values},
     [MS_EP_MASK] = {"ep_mask", "experts that this rank owns", mask_names, 0, MS_MASK_VALUES, 0,
                     MS_MASK_NONE, NULL, NULL},
     [MS_LOCAL_TOKENS] = {"local_tokens", "token count in device memory; -1: none", NULL, -2,
-                         (int64_t)1 << 25, 0, -1, token_tiles, NULL},
+                         (int64_t)1 << 25, 4096, -1, token_tiles, NULL},
     [MS_MODEL_DIM] = {"model_dim", "columns of moe_buf; 0: none", NULL, 0, 1 << 16, 8192, 0,
                       dim_tiles, dim_values},
     [MS_BUF_DTYPE] = {"buf_dtype", "type of moe_buf", dtype_names, 0, MS_BUF_F32, 0, MS_BUF_BF16,

@@ -16,8 +16,6 @@
 static __device__ inline size_t mesh_index(const struct moe_sorting_args *a, uint32_t expert,
                                            uint32_t token)
 {
-    if (MUTANT(MESH_INT))
-        return (size_t)(int32_t)(expert * a->mesh_pitch + token);
     return (size_t)expert * a->mesh_pitch + token;
 }
 
@@ -27,8 +25,8 @@ static __device__ inline uint32_t mesh_get(const struct moe_sorting_args *a, uin
 {
     const size_t at = mesh_index(a, expert, token);
 
-    if (MUTANT(CELL_SIGN) && a->mesh_width == 1)
-        return (uint32_t)(int8_t)a->mesh[at];
+    if (MUTANT(CELL_SIGN))
+        return (uint32_t)(int8_t)a->mesh[at * a->mesh_width];
     return a->mesh_width == 1 ? a->mesh[at] : ((const uint32_t *)a->mesh)[at];
 }
 
