@@ -18,7 +18,7 @@ from emulator.arithmetic import OWN, REPAIRED
 from emulator.memory import Fault
 
 WAVE = 64
-LDS_POISON = 0xFF
+POISON = 0xFF  # of LDS, scratch and vector registers that nobody wrote
 MAX_STEPS = 20_000_000
 
 
@@ -44,7 +44,8 @@ class Wave:
         self.agpr = np.frombuffer(
             state.accvgpr_buf.as_memoryview(force_zero_copy=True).cast("I"),
             np.uint32).reshape(256, WAVE)
-        self.scratch = np.full((WAVE, scratch_bytes), LDS_POISON, np.uint8)
+        self.vgpr[1:] = self.agpr[:] = POISON * 0x01010101  # v0 has the thread's place
+        self.scratch = np.full((WAVE, scratch_bytes), POISON, np.uint8)
         unused = ctypes.c_uint64(0)
         self.buffers = [ctypes.c_uint64(b._buf.va_addr) if b else unused for b in
                         (state.sgpr_buf, state.vgpr_buf, None, None, None, state.accvgpr_buf)]
@@ -125,7 +126,7 @@ class Machine:
                     self.block(kernel, entry, segment, registers2, user, block, (x, y, z), size)
 
     def block(self, kernel, entry, segment, registers2, user, block, index, lds_bytes):
-        lds = np.full((1, lds_bytes), LDS_POISON, np.uint8)
+        lds = np.full((1, lds_bytes), POISON, np.uint8)
         threads, waves = block[0] * block[1] * block[2], []
         for first in range(0, threads, WAVE):
             state = self.emulator._init_wave(
