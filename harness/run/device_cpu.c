@@ -1,10 +1,12 @@
 /* The CPU device: kernels work on the host's arena itself, so there is nothing to send or fetch. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "harness/cpu/exec.h"
 #include "harness/run/device.h"
+#include "harness/run/memset_kernel.h"
+
+extern const struct kernel kernel_memset_bytes;
 
 struct device_cpu {
     struct device device;
@@ -70,28 +72,33 @@ static void describe(const struct device *device, const struct kernel *kernel,
              f->is_write ? "write to LDS" : "read of LDS");
 }
 
+/* A step as the executor takes it; `memset` holds the arguments of one that is no kernel. */
+static struct cpu_launch launch_of(const struct step *step, struct memset_bytes *memset)
+{
+    if (step->kind == STEP_MEMSET) {
+        *memset = (struct memset_bytes){step->target, step->bytes, step->value};
+        return (struct cpu_launch){
+            .kernel = &kernel_memset_bytes, .args = memset, .grid = {1, 1, 1}, .block = {1, 1, 1}};
+    }
+    return (struct cpu_launch){.kernel = step->kernel,
+                               .args = step->args,
+                               .grid = {step->grid[0], step->grid[1], step->grid[2]},
+                               .block = {step->block[0], step->block[1], step->block[2]},
+                               .dynamic_lds = step->dynamic_lds};
+}
+
 static bool launch(struct device *device, const struct device_run *run, struct device_finding *out)
 {
     const struct device_cpu *cpu = (struct device_cpu *)device;
     for (size_t i = 0; i < run->plan->count; i++) {
-        const struct step *step = &run->plan->step[i];
+        struct memset_bytes memset;
         struct cpu_finding finding;
-        if (step->kind == STEP_MEMSET) {
-            memset(step->target, step->value, step->bytes);
-            continue;
-        }
-        struct cpu_launch launch = {
-            .kernel = step->kernel,
-            .args = step->args,
-            .grid = {step->grid[0], step->grid[1], step->grid[2]},
-            .block = {step->block[0], step->block[1], step->block[2]},
-            .dynamic_lds = step->dynamic_lds,
-            .wave_size = cpu->wave,
-            .order_seed = run->order,
-            .time_limit_s = cpu->timeout_s,
-        };
+        struct cpu_launch launch = launch_of(&run->plan->step[i], &memset);
+        launch.wave_size = cpu->wave;
+        launch.order_seed = run->order;
+        launch.time_limit_s = cpu->timeout_s;
         if (cpu_run(&launch, &finding) != CPU_DONE) {
-            describe(device, step->kernel, &finding, out);
+            describe(device, launch.kernel, &finding, out);
             return false;
         }
     }

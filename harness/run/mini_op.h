@@ -4,7 +4,7 @@
  *
  *     rows, cols   output i32 [rows, cols], all zero; the reference wants a one in the last element
  *                  when rows >= 37 and cols >= 5
- *     behave       fine | killed (the worker dies) | hung | slow (50 ms)
+ *     behave       fine | killed (the worker dies) | hung | slow (50 ms) | long (a memset too far)
  *     illegal      1: refused as "illegal"
  */
 #ifndef HARNESS_RUN_MINI_OP_H
@@ -17,9 +17,9 @@
 #include "harness/op/op.h"
 
 enum { MINI_ROWS, MINI_COLS, MINI_BEHAVE, MINI_ILLEGAL, MINI_PARAMS };
-enum { MINI_FINE, MINI_KILLED, MINI_HUNG, MINI_SLOW };
+enum { MINI_FINE, MINI_KILLED, MINI_HUNG, MINI_SLOW, MINI_LONG };
 
-static const char *const mini_behaves[] = {"fine", "killed", "hung", "slow", NULL};
+static const char *const mini_behaves[] = {"fine", "killed", "hung", "slow", "long", NULL};
 static const char *const mini_reasons[] = {"illegal", "short_out", NULL};
 static const int64_t mini_tiles[] = {32, 0};
 
@@ -68,7 +68,8 @@ static void mini_plan(const struct kase *kase, const struct tensor *t, void *con
         pause();
     if (kase->value[MINI_BEHAVE] == MINI_SLOW)
         usleep(25000); /* there are two runs */
-    plan_memset(plan, device[0], 0, 4 * mini_elements(kase));
+    plan_memset(plan, device[0], 0,
+                4 * mini_elements(kase) + (kase->value[MINI_BEHAVE] == MINI_LONG));
 }
 
 static size_t mini_ref_elements(const struct kase *kase, size_t i)

@@ -137,6 +137,17 @@ static void counts_time_and_metrics(void **state)
     assert_true(v.cosine == 1 && v.relative == 0);
 }
 
+static void a_memset_is_watched_too(void **state)
+{
+    struct verdict v;
+    struct kase kase = mini_case(3, 4, MINI_LONG);
+    session_run(*state, &kase, &v);
+    assert_int_equal(v.kind, VERDICT_OOB);
+    assert_int_equal(v.detector, DETECTOR_GUARD_PAGE);
+    assert_string_equal(v.tensor, "out");
+    assert_int_equal(v.offset, 48);
+}
+
 static void zero_rows_pass(void **state)
 {
     struct verdict v;
@@ -152,6 +163,7 @@ int main(void)
         cmocka_unit_test(judges_expectations),       cmocka_unit_test(reports_bad_literals),
         cmocka_unit_test(literals_reach_the_kernel), cmocka_unit_test(gives_large_memory_back),
         cmocka_unit_test(counts_time_and_metrics),   cmocka_unit_test(zero_rows_pass),
+        cmocka_unit_test(a_memset_is_watched_too),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
