@@ -14,7 +14,7 @@ SIZES = {"UBYTE": 1, "SBYTE": 1, "BYTE": 1, "USHORT": 2, "SSHORT": 2, "SHORT": 2
          "U8": 1, "I8": 1, "B8": 1, "U16": 2, "I16": 2, "B16": 2, "B32": 4, "B64": 8, "B96": 12,
          "B128": 16}
 COMBINE = {
-    "ADD": lambda old, new: old + new & 0xFFFFFFFF, "SUB": lambda old, new: old - new & 0xFFFFFFFF,
+    "ADD": lambda old, new: old + new, "SUB": lambda old, new: old - new,
     "UMAX": max, "UMIN": min, "OR": lambda old, new: old | new, "AND": lambda old, new: old & new,
     "XOR": lambda old, new: old ^ new, "SWAP": lambda old, new: new,
 }
@@ -48,9 +48,9 @@ def form_of(name):
         kind = "load" if plain[1] in ("LOAD", "READ") else "store"
         return Form(kind, SIZES[plain[2]], plain[2][0] in "SI" and plain[2] != "SHORT",
                     bool(plain[3]) and not plain[4], bool(plain[4]))
-    atomic = re.fullmatch(r"GLOBAL_ATOMIC_([A-Z]+)", name)
+    atomic = re.fullmatch(r"GLOBAL_ATOMIC_([A-Z]+)(_X2)?", name)
     if atomic and atomic[1] in COMBINE:
-        return Form("atomic", combine=atomic[1])
+        return Form("atomic", 8 if atomic[2] else 4, combine=atomic[1])
     raise Unsupported(name)
 
 
@@ -98,15 +98,16 @@ def global_address(inst, wave, active):
 
 def atomic(inst, wave, form, address, what):
     """Lane by lane; the old value comes back when the instruction asks for it."""
-    lanes = np.flatnonzero(wave.active())
-    data = wave.vgpr[register(inst.data)][lanes]
-    for lane, at, new in zip(lanes, address, data):
-        at = np.array([at])
-        old = int(wave.memory.load(at, 4, what).view(np.uint32)[0, 0])
-        combined = COMBINE[form.combine](old, int(new))
-        wave.memory.store(at, np.array([[combined]], np.uint32).view(np.uint8), what)
+    lanes, words = np.flatnonzero(wave.active()), form.size // 4
+    data, target = register(inst.data), register(inst.vdst)
+    for lane, at in zip(lanes, address):
+        at, new = np.array([at]), wave.vgpr[data:data + words, lane].tobytes()
+        old = wave.memory.load(at, form.size, what).tobytes()
+        result = COMBINE[form.combine](int.from_bytes(old, "little"), int.from_bytes(new, "little"))
+        result = (result & (1 << 8 * form.size) - 1).to_bytes(form.size, "little")
+        wave.memory.store(at, np.frombuffer(result, np.uint8)[None], what)
         if inst.sc0:
-            wave.vgpr[register(inst.vdst), lane] = old
+            wave.vgpr[target:target + words, lane] = np.frombuffer(old, np.uint32)
 
 
 def access_global(inst, name, wave, what):
