@@ -20,7 +20,8 @@ if(HARNESS_NVCC)
         cmake_path(GET kernel STEM name)
         set(object ${CMAKE_BINARY_DIR}/code/${HARNESS_NVIDIA_ARCH}/${name}.fatbin)
         add_custom_command(OUTPUT ${object} DEPFILE ${object}.d VERBATIM
-            COMMAND ${nvidia_command} -Werror all-warnings -MD -MF ${object}.d -o ${object} ${CMAKE_SOURCE_DIR}/${kernel}
+            COMMAND ${nvidia_command} -Werror all-warnings -MD -MF ${object}.d
+                -o ${object} ${CMAKE_SOURCE_DIR}/${kernel}
             DEPENDS ${CMAKE_SOURCE_DIR}/${kernel}
             COMMENT "Compiling ${kernel} for ${HARNESS_NVIDIA_ARCH}")
         list(APPEND objects ${object})
