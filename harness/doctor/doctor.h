@@ -14,8 +14,8 @@
 
 extern const struct op doctor_op;
 
-/* Where a defect can be found. A GPU does not schedule threads by a seed, watches no barrier and
- * has no guard behind LDS; a processor does not mind a misaligned access. */
+/* Where a defect can be found. A GPU does not schedule threads by a seed and watches no barrier; a
+ * processor does not mind a misaligned access. */
 enum defect_where { DEFECT_ANYWHERE, DEFECT_CPU, DEFECT_GPU };
 
 /* A planted defect and what must be made of it. */

@@ -270,6 +270,11 @@ static bool memory_fault(struct device_gpu *gpu, const char *kernel, struct devi
                  kernel);
         return found(out, VERDICT_FAULT, DETECTOR_GUARD_PAGE, "illegal address");
     }
+    if (fault.local) {
+        snprintf(out->text, sizeof(out->text),
+                 "%s: access outside the block's LDS or the thread's private memory", kernel);
+        return found(out, VERDICT_OOB, DETECTOR_LDS, "access outside LDS");
+    }
     out->is_write = fault.is_write;
     out->direction_known = fault.direction_known;
     out->in_tensor = gpu_arena_locate(&gpu->arena, fault.address, &out->at);

@@ -38,7 +38,10 @@ static bool number_behind(const char *line, const char *before, uint64_t *out)
 bool gpu_fault_parse_nvidia(const char *line, struct gpu_fault *out)
 {
     *out = (struct gpu_fault){0};
-    if (!strstr(line, "Xid") || !number_behind(line, "faulted @ 0x", &out->address))
+    const char *exception = strstr(line, "SM Warp Exception");
+    out->local = exception && strstr(exception, "Out Of Range") && strstr(exception, "Address");
+    if (!strstr(line, "Xid") ||
+        (!out->local && !number_behind(line, "faulted @ 0x", &out->address)))
         return false;
     out->direction_known = strstr(line, "ACCESS_TYPE") != NULL;
     out->is_write = strstr(line, "_WRITE") || strstr(line, "_ATOMIC");

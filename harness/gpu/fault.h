@@ -14,11 +14,13 @@ struct gpu_fault {
     uint64_t address;
     bool is_write, direction_known;
     bool read_only; /* a store to memory mapped for reading */
+    bool local;     /* outside a block's LDS or a thread's private memory; there is no address */
     int pid;        /* of the process, 0 if the line does not say */
 };
 
-/* Reads one line of the kernel log, "... Xid ...: 31, ... faulted @ 0x7f2b_00200000 ... ". False
- * when it is no memory fault. */
+/* Reads one line of the kernel log, "... Xid ...: 31, ... faulted @ 0x7f2b_00200000 ... " or
+ * "... Xid ...: 13, ... SM Warp Exception ...: Out Of Range Address". False when it is no memory
+ * fault. */
 bool gpu_fault_parse_nvidia(const char *line, struct gpu_fault *);
 
 /* Reads ROCm's "Memory access fault by GPU node-2 ... on address 0x7f2b00200000. Reason: ...". */

@@ -40,7 +40,13 @@ static void reads_nvidia_faults(void **state)
         gpu_fault_parse_nvidia("Xid 31 faulted @ 0x7f_00000000. ACCESS_TYPE_VIRT_READ", &f));
     assert_true(f.direction_known && !f.is_write);
     assert_int_equal(f.pid, 0);
+    assert_true(gpu_fault_parse_nvidia(
+        "NVRM: Xid (PCI:0000:00:06): 13, pid=460, name=harness, Graphics SM Warp Exception on (GPC "
+        "1, TPC 4, SM 0): Out Of Range Address",
+        &f));
+    assert_true(f.local && f.pid == 460);
     assert_true(gpu_fault_parse_nvidia("Xid 31 faulted @ 0x1000.", &f));
+    assert_false(f.local);
     assert_false(f.direction_known);
 }
 

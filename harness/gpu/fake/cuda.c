@@ -179,11 +179,18 @@ static void log_fault(const struct cpu_finding *f)
     int log = path ? open(path, O_WRONLY | O_APPEND) : -1;
     if (log < 0)
         return;
-    dprintf(log,
-            "3,1,1,-;NVRM: Xid (PCI:0000:00:00): 31, pid=%d, MMU Fault: faulted @ 0x%" PRIxPTR
-            "_%08" PRIxPTR ". Fault is of type FAULT_PDE ACCESS_TYPE_VIRT_%s\n",
-            (int)getpid(), f->address >> 32, f->address & 0xfffff000u,
-            f->is_write ? "WRITE" : "READ");
+    if (f->in_lds)
+        dprintf(
+            log,
+            "3,1,1,-;NVRM: Xid (PCI:0000:00:00): 13, pid=%d, Graphics SM Warp Exception on (GPC "
+            "0, TPC 0, SM 0): Out Of Range Address\n",
+            (int)getpid());
+    else
+        dprintf(log,
+                "3,1,1,-;NVRM: Xid (PCI:0000:00:00): 31, pid=%d, MMU Fault: faulted @ 0x%" PRIxPTR
+                "_%08" PRIxPTR ". Fault is of type FAULT_PDE ACCESS_TYPE_VIRT_%s\n",
+                (int)getpid(), f->address >> 32, f->address & 0xfffff000u,
+                f->is_write ? "WRITE" : "READ");
     close(log);
 }
 
