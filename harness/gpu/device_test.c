@@ -46,7 +46,7 @@ static struct verdict judge(struct pool *pool, struct kase kase)
     uint64_t ticket;
     enum pool_event event = POOL_NOTHING;
     assert_true(pool_submit(pool, 7, &kase, &err));
-    for (int i = 0; event == POOL_NOTHING && i < 30; i++)
+    for (int i = 0; event == POOL_NOTHING && i < 120; i++)
         event = pool_wait(pool, 1, &ticket, &v, &err);
     assert_int_equal(event, POOL_VERDICT);
     return v;
