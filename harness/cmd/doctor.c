@@ -62,7 +62,7 @@ static bool blind_guard(const struct defect *d, const struct verdict *v)
 
 static bool applies(const struct defect *d, const struct options *o)
 {
-    bool cpu = o->device_id.kind == DEVICE_CPU;
+    bool cpu = o->devices.id[0].kind == DEVICE_CPU;
     return d->where == DEFECT_ANYWHERE || (d->where == DEFECT_CPU) == cpu;
 }
 

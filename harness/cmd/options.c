@@ -73,8 +73,8 @@ static const struct {
     unsigned commands;
     char letter;
 } flags[] = {
-    {"device", "NAME", "where to run: cpu (default), cuda:N or hip:N", FLAG_DEVICE,
-     RUN | FUZZ | REPLAY | MINIMIZE | DOCTOR | MUTANTS, 0},
+    {"device", "NAME", "where to run: cpu (default), cuda:N, hip:N; or several, as cuda:0,cuda:1",
+     FLAG_DEVICE, RUN | FUZZ | REPLAY | MINIMIZE | DOCTOR | MUTANTS, 0},
     {"launch", "HOW", "on a GPU: eager (default), or graph: captured, and replayed twice",
      FLAG_LAUNCH, RUN | FUZZ | REPLAY | MINIMIZE, 0},
     {"tag", "LEVEL", "smoke, ci (smoke too, default) or nightly (all)", FLAG_TAG,
@@ -210,7 +210,7 @@ static bool set_flag(struct options *o, enum flag flag, const char *text, struct
     switch (flag) {
     case FLAG_DEVICE:
         o->device = text;
-        return device_parse(text, &o->device_id, err);
+        return device_parse(text, &o->devices, err);
     case FLAG_LAUNCH:
         o->graph = !strcmp(text, "graph");
         return o->graph || !strcmp(text, "eager") ||
@@ -311,16 +311,18 @@ static int flag_of_letter(int letter)
 /* What flags mean together. */
 static bool settle(struct options *o, struct error *err)
 {
-    if (o->graph && o->device_id.kind == DEVICE_CPU)
+    bool cpu = o->devices.id[0].kind == DEVICE_CPU;
+    if (o->graph && cpu)
         return error_set(err, ERROR_INPUT, "--launch=graph: takes a GPU, --device=cuda:N or hip:N");
-    if (o->device_id.kind != DEVICE_CPU && !o->jobs_given && o->jobs > GPU_JOBS)
-        o->jobs = GPU_JOBS;
+    if (!cpu && !o->jobs_given)
+        o->jobs = GPU_JOBS * o->devices.count;
     return true;
 }
 
 struct session_options options_session(const struct options *o)
 {
-    return (struct session_options){.device = o->device_id,
+    return (struct session_options){.device = o->devices.id[0],
+                                    .devices = o->devices,
                                     .wave = o->wave,
                                     .graph = o->graph,
                                     .timeout_s = o->timeout_s,

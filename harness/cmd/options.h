@@ -19,7 +19,7 @@ struct options {
     size_t n_inputs;
 
     const char *device, *mutant, *mutants_dir;
-    struct device_id device_id; /* of `device` */
+    struct device_set devices; /* of `device` */
     bool graph, jobs_given;
     const char *filter[OPTIONS_MAX_FILTERS];
     size_t n_filters;

@@ -151,7 +151,7 @@ static void needs_the_device(void **state)
     struct error err;
     struct pool_options options = {.workers = 1, .session = on_gpu};
     (void)state;
-    options.session.device.index = 1;
+    options.session.device.index = 2;
     assert_null(pool_create(&options, &err));
     assert_int_equal(err.kind, ERROR_NO_DEVICE);
     options.session.device = (struct device_id){DEVICE_HIP, 999};
@@ -160,17 +160,54 @@ static void needs_the_device(void **state)
     assert_int_equal(err.kind, ERROR_NO_DEVICE);
 }
 
+/* Cases are dealt out to both; a worker that is lost is replaced on its own device. */
+static void shares_cases_between_devices(void **state)
+{
+    struct error err;
+    struct pool_options options = {.workers = 2, .session = on_gpu};
+    struct verdict v;
+    uint64_t ticket;
+    struct kase bad = doctor_case(DOCTOR_READ_BEHIND), good = doctor_case(DOCTOR_NONE);
+    unsigned lost = 0, passed = 0;
+    (void)state;
+    assert_true(device_parse("cuda:0,cuda:1", &options.session.devices, &err));
+    struct pool *pool = pool_create(&options, &err);
+    assert_non_null(pool);
+    for (int round = 0; round < 3; round++) {
+        assert_true(pool_submit(pool, 1, &bad, &err) && pool_submit(pool, 2, &good, &err));
+        while (pool_busy(pool))
+            if (pool_wait(pool, 1, &ticket, &v, &err) == POOL_VERDICT) {
+                lost += v.kind == VERDICT_OOB && ticket == 1;
+                passed += v.kind == VERDICT_PASS && ticket == 2;
+            }
+    }
+    assert_int_equal(lost, 3);
+    assert_int_equal(passed, 3);
+    assert_non_null(strstr(pool_device(pool), "Fake GPU"));
+    pool_destroy(pool);
+}
+
 static void reads_device_names(void **state)
 {
     struct error err;
-    struct device_id id;
-    static const char *const bad[] = {"", "gpu", "cuda:", "cuda:x", "cuda:1000", "cpu:0", "hip0"};
+    struct device_set set;
+    static const char *const bad[] = {
+        "",          "gpu",
+        "cuda:",     "cuda:x",
+        "cuda:1000", "cpu:0",
+        "hip0",      "cuda,",
+        "cpu,cpu",   "cuda:0,hip:1",
+        ",cuda",     "cuda:0;1",
+        "cudas",     "hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip"};
     (void)state;
-    assert_true(device_parse("cpu", &id, &err) && id.kind == DEVICE_CPU);
-    assert_true(device_parse("cuda", &id, &err) && id.kind == DEVICE_CUDA && id.index == 0);
-    assert_true(device_parse("hip:12", &id, &err) && id.kind == DEVICE_HIP && id.index == 12);
+    assert_true(device_parse("cpu", &set, &err) && set.id[0].kind == DEVICE_CPU);
+    assert_true(device_parse("cuda", &set, &err) && set.id[0].kind == DEVICE_CUDA);
+    assert_int_equal(set.id[0].index, 0);
+    assert_true(device_parse("hip:12,hip:3", &set, &err) && set.count == 2);
+    assert_int_equal(set.id[0].index, 12);
+    assert_true(set.id[1].index == 3 && set.id[1].kind == DEVICE_HIP);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_false(device_parse(bad[i], &id, &err));
+        assert_false(device_parse(bad[i], &set, &err));
         assert_int_equal(err.kind, ERROR_INPUT);
     }
 }
@@ -202,10 +239,10 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_planted_defects), cmocka_unit_test(names_tensor_and_page),
-        cmocka_unit_test(says_so_without_a_log), cmocka_unit_test(captures_graphs),
-        cmocka_unit_test(handles_large_tensors), cmocka_unit_test(needs_the_device),
-        cmocka_unit_test(reads_device_names),
+        cmocka_unit_test(finds_planted_defects),        cmocka_unit_test(names_tensor_and_page),
+        cmocka_unit_test(says_so_without_a_log),        cmocka_unit_test(captures_graphs),
+        cmocka_unit_test(handles_large_tensors),        cmocka_unit_test(needs_the_device),
+        cmocka_unit_test(shares_cases_between_devices), cmocka_unit_test(reads_device_names),
     };
     pool_catch_signals();
     return cmocka_run_group_tests(tests, setup, NULL);

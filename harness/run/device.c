@@ -9,15 +9,15 @@ static const struct {
 
 enum { MAX_INDEX = 999 };
 
-/* "" or ":N"; the CPU device has no number. */
-static bool parse_index(const char *text, struct device_id *id)
+/* Nothing or ":N" in front of `end`; the CPU device has no number. */
+static bool parse_index(const char *text, const char *end, struct device_id *id)
 {
     id->index = 0;
-    if (!*text)
+    if (text == end)
         return true;
-    if (id->kind == DEVICE_CPU || *text++ != ':' || !*text)
+    if (id->kind == DEVICE_CPU || *text++ != ':' || text == end)
         return false;
-    for (; *text; text++) {
+    for (; text < end; text++) {
         if (*text < '0' || *text > '9')
             return false;
         id->index = id->index * 10 + (unsigned)(*text - '0');
@@ -27,15 +27,35 @@ static bool parse_index(const char *text, struct device_id *id)
     return true;
 }
 
-bool device_parse(const char *text, struct device_id *id, struct error *err)
+static bool parse_one(const char *text, const char *end, struct device_id *id)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         size_t length = strlen(kinds[i].name);
         id->kind = kinds[i].kind;
-        if (!strncmp(text, kinds[i].name, length) && parse_index(text + length, id))
+        if (!strncmp(text, kinds[i].name, length) && parse_index(text + length, end, id))
             return true;
     }
-    return error_set(err, ERROR_INPUT, "--device=%s: takes cpu, cuda:N or hip:N", text);
+    return false;
+}
+
+bool device_parse(const char *text, struct device_set *set, struct error *err)
+{
+    const char *at = text;
+    for (set->count = 0; set->count < DEVICE_MAX; at++) {
+        struct device_id *id = &set->id[set->count];
+        const char *end = at + strcspn(at, ",");
+        if (!parse_one(at, end, id) || id->kind != set->id[0].kind ||
+            (set->count && id->kind == DEVICE_CPU))
+            break;
+        set->count++;
+        at = end;
+        if (!*at)
+            return true;
+    }
+    return error_set(err, ERROR_INPUT,
+                     "--device=%s: takes cpu, cuda:N, hip:N or several of one kind, as in "
+                     "cuda:0,cuda:1",
+                     text);
 }
 
 struct device *device_open(const struct device_options *options, struct arena *arena,

@@ -25,8 +25,17 @@ struct device_id {
     unsigned index;
 };
 
-/* Reads "cpu", "cuda:0", "hip:3"; the number may be left out. ERROR_INPUT for anything else. */
-bool device_parse(const char *text, struct device_id *, struct error *) MUST_CHECK;
+enum { DEVICE_MAX = 16 };
+
+/* Devices that share the cases of a run, all of one kind. */
+struct device_set {
+    struct device_id id[DEVICE_MAX];
+    unsigned count;
+};
+
+/* Reads "cpu", "cuda:0", "hip:3", "cuda:0,cuda:1"; the number may be left out. ERROR_INPUT for
+ * anything else. */
+bool device_parse(const char *text, struct device_set *, struct error *) MUST_CHECK;
 
 struct device_options {
     struct device_id id;

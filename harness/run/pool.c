@@ -30,11 +30,13 @@ struct worker {
     int to, from;
     uint64_t ticket;
     double deadline;
+    unsigned device; /* which of the devices it has */
 };
 
 struct pool {
     struct pool_options options;
-    struct worker *worker; /* `count` that take cases, then the spare, if the device wants one */
+    struct worker
+        *worker; /* `count` that take cases, then a spare for each device that wants one */
     unsigned count, all, started;
     pid_t dying[MAX_DYING]; /* killed, not yet gone: a GPU's context takes its time */
     unsigned n_dying;
@@ -105,11 +107,21 @@ static void close_fd(int fd)
         close(fd);
 }
 
+/* A worker that is not there; its place stays that of the same device. */
+static void worker_forget(struct worker *w)
+{
+    *w =
+        (struct worker){.state = WORKER_NONE, .pid = -1, .to = -1, .from = -1, .device = w->device};
+}
+
 static bool worker_start(struct pool *pool, struct worker *w, struct error *err)
 {
     int request[2] = {-1, -1}, reply[2] = {-1, -1};
     pid_t parent = getpid();
-    *w = (struct worker){.state = WORKER_NONE, .pid = -1, .to = -1, .from = -1};
+    struct session_options session = pool->options.session;
+    if (session.devices.count)
+        session.device = session.devices.id[w->device];
+    worker_forget(w);
     if (pipe2(request, O_CLOEXEC) || pipe2(reply, O_CLOEXEC))
         goto failed;
     fflush(NULL); /* a child must not print what is still in our buffers */
@@ -123,7 +135,7 @@ static bool worker_start(struct pool *pool, struct worker *w, struct error *err)
         }
         close(request[1]);
         close(reply[0]);
-        worker_main(&pool->options.session, request[0], reply[1], parent);
+        worker_main(&session, request[0], reply[1], parent);
     }
     close(request[0]);
     close(reply[1]);
@@ -145,7 +157,7 @@ static void worker_close(struct worker *w)
 {
     close_fd(w->to);
     close_fd(w->from);
-    *w = (struct worker){.state = WORKER_NONE, .pid = -1, .to = -1, .from = -1};
+    worker_forget(w);
 }
 
 /* Ends a worker and returns its wait status: its own if it was dead already. */
@@ -185,20 +197,18 @@ static void worker_kill(struct pool *pool, struct worker *w)
     worker_close(w);
 }
 
-static bool has_spare(const struct pool *pool)
-{
-    return pool->all > pool->count;
-}
-
 /* Puts another worker in the place of one that is gone: the spare at once, if there is one. */
 static bool worker_replace(struct pool *pool, struct worker *w, struct error *err)
 {
-    struct worker *spare = has_spare(pool) ? &pool->worker[pool->count] : NULL;
-    if (!spare || spare->state == WORKER_NONE)
-        return worker_start(pool, w, err);
-    *w = *spare;
-    *spare = (struct worker){.state = WORKER_NONE, .pid = -1, .to = -1, .from = -1};
-    return worker_start(pool, spare, err);
+    for (unsigned i = pool->count; i < pool->all; i++) {
+        struct worker *spare = &pool->worker[i];
+        if (spare->device != w->device || spare->state == WORKER_NONE)
+            continue;
+        *w = *spare;
+        worker_forget(spare);
+        return worker_start(pool, spare, err);
+    }
+    return worker_start(pool, w, err);
 }
 
 /* A worker that was starting has something to say. False when it has no device. */
@@ -221,7 +231,7 @@ static bool worker_ready(struct pool *pool, struct worker *w, struct error *err)
 /* Waits until one of the starting workers [first, end) is ready. */
 static bool await_start(struct pool *pool, unsigned first, unsigned end, struct error *err)
 {
-    struct pollfd fds[MAX_WORKERS + 1];
+    struct pollfd fds[MAX_WORKERS + DEVICE_MAX];
     unsigned n = 0;
     for (unsigned i = first; i < end; i++)
         if (pool->worker[i].state == WORKER_STARTING)
@@ -236,14 +246,32 @@ static bool await_start(struct pool *pool, unsigned first, unsigned end, struct 
                      START_PATIENCE);
 }
 
+static unsigned devices_of(const struct pool *pool)
+{
+    unsigned count = pool->options.session.devices.count;
+    return count ? count : 1;
+}
+
 static bool start_all(struct pool *pool, struct error *err)
 {
     while (pool->started < pool->all) {
-        if (!worker_start(pool, &pool->worker[pool->started], err))
+        struct worker *w = &pool->worker[pool->started];
+        unsigned turn = pool->started < pool->count ? pool->started : pool->started - pool->count;
+        w->device = turn % devices_of(pool);
+        if (!worker_start(pool, w, err))
             return false;
         pool->started++;
     }
     return await_start(pool, 0, pool->count, err);
+}
+
+/* A GPU in use has one; a worker of the CPU device is there again in a millisecond. */
+static unsigned spares_of(const struct session_options *session, unsigned workers)
+{
+    unsigned devices = session->devices.count ? session->devices.count : 1;
+    if (session->device.kind == DEVICE_CPU)
+        return 0;
+    return devices < workers ? devices : workers;
 }
 
 struct pool *pool_create(const struct pool_options *options, struct error *err)
@@ -254,7 +282,7 @@ struct pool *pool_create(const struct pool_options *options, struct error *err)
         return NULL;
     }
     struct pool *pool = calloc(1, sizeof(*pool));
-    unsigned all = count + (options->session.device.kind != DEVICE_CPU);
+    unsigned all = count + spares_of(&options->session, count);
     if (pool)
         pool->worker = calloc(all, sizeof(*pool->worker));
     if (!pool || !pool->worker) {
@@ -430,7 +458,7 @@ static enum pool_event overdue(struct pool *pool, uint64_t *ticket, struct verdi
 enum pool_event pool_wait(struct pool *pool, double seconds, uint64_t *ticket, struct verdict *v,
                           struct error *err)
 {
-    struct pollfd fds[MAX_WORKERS + 1];
+    struct pollfd fds[MAX_WORKERS + DEVICE_MAX];
     double start = clock_seconds();
     double wait = earliest_deadline(pool, start + seconds) - start;
     struct timespec left = {0};

@@ -19,10 +19,11 @@
 
 struct session_options {
     struct device_id device;
-    unsigned wave;        /* lanes of a wave of the CPU device: 64 or 32 */
-    bool graph;           /* on a GPU: launch the first run as a captured graph, twice */
-    double timeout_s;     /* for one launch */
-    const char *dump_dir; /* where every tensor of every case goes, or NULL */
+    struct device_set devices; /* if any: a pool deals them out to its workers as `device` */
+    unsigned wave;             /* lanes of a wave of the CPU device: 64 or 32 */
+    bool graph;                /* on a GPU: launch the first run as a captured graph, twice */
+    double timeout_s;          /* for one launch */
+    const char *dump_dir;      /* where every tensor of every case goes, or NULL */
 };
 
 struct session;

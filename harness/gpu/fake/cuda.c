@@ -1,6 +1,6 @@
 /*
  * A stand-in for libcuda.so.1, so that everything above the driver can be tested without a GPU. It
- * has one device of architecture sm_00 with waves of 32 lanes. Device memory is a memory file
+ * has two devices of architecture sm_00 with waves of 32 lanes. Device memory is a memory file
  * mapped as asked for; a kernel is the program's own CPU kernel of that name, run by the CPU
  * device's executor when it is launched. A kernel that faults makes the context useless for good,
  * with the error code that the real driver gives, and the address in a file in place of the kernel
@@ -22,7 +22,14 @@
 #include "harness/cpu/exec.h"
 #include "harness/gpu/runtime.h"
 
-enum { WAVE = 32, GRANULARITY = 2 << 20, MAX_KERNELS = 256, MAX_COMMANDS = 32, ARGS = 256 };
+enum {
+    DEVICES = 2,
+    WAVE = 32,
+    GRANULARITY = 2 << 20,
+    MAX_KERNELS = 256,
+    MAX_COMMANDS = 32,
+    ARGS = 256
+};
 enum { BAD_DEVICE = 101, BAD_IMAGE = 200, BAD_CONTEXT = 201, CAPTURING = 900 };
 
 static int broken; /* the error that every call gives since a kernel failed */
@@ -52,20 +59,19 @@ static int init(unsigned flags)
 
 static int device_count(int *count)
 {
-    *count = 1;
+    *count = DEVICES;
     return GPU_SUCCESS;
 }
 
 static int device_get(int *device, int ordinal)
 {
     *device = ordinal;
-    return ordinal ? BAD_DEVICE : GPU_SUCCESS;
+    return ordinal < DEVICES ? GPU_SUCCESS : BAD_DEVICE;
 }
 
 static int device_name(char *name, int size, int device)
 {
-    (void)device;
-    snprintf(name, (size_t)size, "Fake GPU");
+    snprintf(name, (size_t)size, "Fake GPU %d", device);
     return GPU_SUCCESS;
 }
 
@@ -98,7 +104,7 @@ static int host_free(void *memory)
 static int retain(void **context, int device)
 {
     *context = &broken;
-    return device ? GPU_INVALID_VALUE : GPU_SUCCESS;
+    return device < DEVICES ? GPU_SUCCESS : GPU_INVALID_VALUE;
 }
 
 static int set_current(void *context)
