@@ -76,23 +76,36 @@ static void mask_block(const struct cells *c, size_t begin, size_t end, double *
             got[at - begin] = want[at - begin] = 0;
 }
 
-static void measure_block(const struct cells *c, size_t begin, size_t end, bool high,
-                          struct metrics *m)
-{
-    const size_t cols = c->tensor->cols;
-    const enum dtype type = c->tensor->dtype;
-    double got[DECODE_BLOCK], want[DECODE_BLOCK];
+/* Elements [begin, end) as numbers, of which there are two in a byte of two codes. */
+struct numbers {
+    double got[2][DECODE_BLOCK], want[2][DECODE_BLOCK];
+};
 
-    decode_block(type, c->first, begin, end - begin, high, got);
+static void read_block(const struct cells *c, size_t begin, size_t end, size_t half,
+                       struct numbers *n)
+{
+    const enum dtype type = c->tensor->dtype;
+
+    decode_block(type, c->first, begin, end - begin, half, n->got[half]);
     if (c->exact)
-        memcpy(want, c->exact + begin, (end - begin) * sizeof *want);
+        memcpy(n->want[half], c->exact + begin, (end - begin) * sizeof(double));
     else
-        decode_block(type, c->reference, begin, end - begin, high, want);
-    mask_block(c, begin, end, got, want);
+        decode_block(type, c->reference, begin, end - begin, half, n->want[half]);
+    mask_block(c, begin, end, n->got[half], n->want[half]);
+}
+
+static void measure_block(const struct cells *c, size_t begin, size_t end, struct metrics *m)
+{
+    const size_t cols = c->tensor->cols, halves = c->tensor->dtype == DTYPE_E2M1X2 ? 2 : 1;
+    struct numbers n;
+
+    for (size_t half = 0; half < halves; half++)
+        read_block(c, begin, end, half, &n);
     for (size_t at = begin, next; at < end; at = next) {
-        const size_t row = at / cols;
+        const size_t row = at / cols, i = at - begin;
         next = end - row * cols > cols ? (row + 1) * cols : end;
-        metrics_add(m, row, at - row * cols, got + (at - begin), want + (at - begin), next - at);
+        for (size_t half = 0; half < halves; half++)
+            metrics_add(m, row, at - row * cols, n.got[half] + i, n.want[half] + i, next - at);
     }
 }
 
@@ -104,9 +117,7 @@ static bool measure(const struct cells *c, struct compare_metrics *out, struct e
         return false;
     for (size_t begin = 0, end; begin < c->count; begin = end) {
         end = block_end(c, begin);
-        measure_block(c, begin, end, false, &m);
-        if (c->tensor->dtype == DTYPE_E2M1X2)
-            measure_block(c, begin, end, true, &m);
+        measure_block(c, begin, end, &m);
     }
     metrics_finish(&m, out);
     metrics_release(&m);

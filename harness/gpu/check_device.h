@@ -1,0 +1,281 @@
+/*
+ * Device code that the check kernels share. A kernel file includes this behind kernels/kernel.h.
+ */
+#ifndef HARNESS_GPU_CHECK_DEVICE_H
+#define HARNESS_GPU_CHECK_DEVICE_H
+
+#include "harness/gpu/check_kernels.h"
+#include "harness/op/dtype.h"
+#include "kernels/kernel.h"
+#include "kernels/numeric.h"
+
+/* Stands before loops over arrays that are to be registers. */
+#if defined(HIP_CPU_H)
+#define CHECK_UNROLL
+#else
+#define CHECK_UNROLL _Pragma("unroll")
+#endif
+
+/* Where a thread is: a row and a unit in it. */
+struct check_at {
+    uint64_t row, unit;
+};
+
+static __device__ inline struct check_at check_begin(const struct check_walk *w)
+{
+    const uint64_t thread = (uint64_t)blockIdx.x * CHECK_THREADS + threadIdx.x;
+    struct check_at at;
+    at.row = thread / w->per_row;
+    at.unit = thread % w->per_row;
+    return at;
+}
+
+static __device__ inline void check_next(const struct check_walk *w, struct check_at *at)
+{
+    at->row += w->step_rows;
+    at->unit += w->step_units;
+    if (at->unit >= w->per_row) {
+        at->unit -= w->per_row;
+        at->row++;
+    }
+}
+
+/* --- 16 bytes --- */
+
+struct check_16 {
+    uint32_t word[4];
+};
+
+static __device__ inline struct check_16 check_load(const unsigned char *aligned)
+{
+    struct check_16 v;
+    const uint4 four = *(const uint4 *)aligned;
+    v.word[0] = four.x;
+    v.word[1] = four.y;
+    v.word[2] = four.z;
+    v.word[3] = four.w;
+    return v;
+}
+
+static __device__ inline void check_store(unsigned char *aligned, const struct check_16 *v)
+{
+    uint4 four;
+    four.x = v->word[0];
+    four.y = v->word[1];
+    four.z = v->word[2];
+    four.w = v->word[3];
+    *(uint4 *)aligned = four;
+}
+
+static __device__ inline bool check_same(const struct check_16 *a, const struct check_16 *b)
+{
+    return ((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]) |
+            (a->word[3] ^ b->word[3])) == 0;
+}
+
+static __device__ inline uint32_t check_byte(const struct check_16 *v, uint32_t i)
+{
+    uint32_t word = v->word[0];
+    word = i >= 4 ? v->word[1] : word;
+    word = i >= 8 ? v->word[2] : word;
+    word = i >= 12 ? v->word[3] : word;
+    return (word >> (8 * (i & 3))) & 255;
+}
+
+/* Element k of `size` bytes. */
+static __device__ inline uint32_t check_element(const struct check_16 *v, uint32_t size, uint32_t k)
+{
+    const uint32_t low = check_byte(v, size * k);
+    if (size == 1)
+        return low;
+    if (size == 2)
+        return low | check_byte(v, 2 * k + 1) << 8;
+    return low | check_byte(v, 4 * k + 1) << 8 | check_byte(v, 4 * k + 2) << 16 |
+           check_byte(v, 4 * k + 3) << 24;
+}
+
+/* The aligned 16 bytes that hold the first of some bytes, and those that hold the last. */
+struct check_pair {
+    struct check_16 low, high;
+};
+
+/* Of the `bytes` bytes, 1 to 16, from any address on. No more is read, which stays within a page of
+ * them. */
+static __device__ inline struct check_pair check_load_pair(const unsigned char *at, uint32_t bytes)
+{
+    const uint32_t skip = (uint32_t)((uintptr_t)at & 15);
+    struct check_pair p;
+    p.low = check_load(at - skip);
+    p.high = check_load(at - skip + (skip + bytes > 16 ? 16 : 0));
+    return p;
+}
+
+/* Those bytes, with zeros behind them. */
+static __device__ inline struct check_16 check_join(const struct check_pair *p,
+                                                    const unsigned char *at, uint32_t bytes)
+{
+    const uint32_t skip = (uint32_t)((uintptr_t)at & 15), shift = 8 * (skip & 3);
+    uint32_t word[8];
+    struct check_16 v;
+    for (uint32_t i = 0; i < 4; i++) {
+        word[i] = p->low.word[i];
+        word[i + 4] = p->high.word[i];
+    }
+    for (uint32_t i = 0; i < 6; i++)
+        word[i] = skip & 8 ? word[i + 2] : word[i];
+    for (uint32_t i = 0; i < 5; i++)
+        word[i] = skip & 4 ? word[i + 1] : word[i];
+    for (uint32_t i = 0; i < 4; i++) {
+        const uint32_t kept = bytes > 4 * i ? bytes - 4 * i : 0;
+        v.word[i] = (uint32_t)(((uint64_t)word[i + 1] << 32 | word[i]) >> shift);
+        v.word[i] &= kept >= 4 ? 0xffffffffu : (1u << (8 * kept)) - 1;
+    }
+    return v;
+}
+
+/* --- Numbers --- */
+
+static __device__ inline uint64_t check_bits(double x)
+{
+    uint64_t bits;
+    __builtin_memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static __device__ inline double check_double(uint64_t bits)
+{
+    double x;
+    __builtin_memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static __device__ inline double check_magnitude(double x)
+{
+    return check_double(check_bits(x) & 0x7fffffffffffffffu);
+}
+
+static __device__ inline int check_is_nan(double x)
+{
+    return x != x;
+}
+
+static __device__ inline int check_is_inf(double x)
+{
+    return (check_bits(x) & 0x7fffffffffffffffu) == 0x7ff0000000000000u;
+}
+
+static __device__ inline int check_is_finite(double x)
+{
+    return (check_bits(x) & 0x7ff0000000000000u) != 0x7ff0000000000000u;
+}
+
+/* 2^(code-127), which a float has not for code 0 where subnormals are flushed. */
+static __device__ inline double check_e8m0(uint32_t code)
+{
+    return check_double(code == 255 ? 0x7ff8000000000000u : (uint64_t)(code + 1023 - 127) << 52);
+}
+
+/* The number that an element stands for; of two codes in a byte, the low one. */
+static __device__ inline double check_value(uint32_t dtype, uint32_t bits)
+{
+    switch (dtype) {
+    case DTYPE_F32:
+        return num_float(bits);
+    case DTYPE_BF16:
+        return num_bf16_decode((uint16_t)bits);
+    case DTYPE_F16:
+        return num_f16_decode((uint16_t)bits);
+    case DTYPE_E4M3FN:
+        return num_fp8_decode((uint8_t)bits, 0);
+    case DTYPE_E4M3FNUZ:
+        return num_fp8_decode((uint8_t)bits, 1);
+    case DTYPE_E5M2: /* the upper half of an fp16 */
+        return num_f16_decode((uint16_t)(bits << 8));
+    case DTYPE_E8M0:
+        return check_e8m0(bits);
+    case DTYPE_E2M1X2:
+        return num_e2m1_decode((uint8_t)(bits & 15));
+    case DTYPE_I8:
+        return (int8_t)bits;
+    case DTYPE_U8:
+        return bits;
+    default:
+        return (int32_t)bits;
+    }
+}
+
+/* An element in memory. */
+static __device__ inline uint32_t check_read(const unsigned char *at, uint32_t size)
+{
+    if (size == 1)
+        return *at;
+    return size == 2 ? *(const uint16_t *)at : *(const uint32_t *)at;
+}
+
+/* --- Sums of a block --- */
+
+/* Adds CHECK_SUMS doubles of every thread, `count` neighbours (a power of two) to the first of
+ * them, in one order for all wave sizes. All threads of the block take part. */
+static __device__ inline void check_tree(double *lds, uint32_t count, double sum[CHECK_SUMS])
+{
+    const uint32_t t = threadIdx.x, place = t & (count - 1);
+    for (uint32_t i = 0; i < CHECK_SUMS; i++)
+        lds[i * CHECK_THREADS + t] = sum[i];
+    for (uint32_t distance = count / 2; distance; distance /= 2) {
+        __syncthreads();
+        if (place < distance)
+            for (uint32_t i = 0; i < CHECK_SUMS; i++)
+                lds[i * CHECK_THREADS + t] += lds[i * CHECK_THREADS + t + distance];
+    }
+    for (uint32_t i = 0; i < CHECK_SUMS; i++)
+        sum[i] = lds[i * CHECK_THREADS + t];
+    __syncthreads();
+}
+
+/* The smallest number of the block, for all its threads. */
+static __device__ inline unsigned long long check_least(unsigned long long *lds,
+                                                        unsigned long long v)
+{
+    const uint32_t t = threadIdx.x;
+    lds[t] = v;
+    for (uint32_t distance = CHECK_THREADS / 2; distance; distance /= 2) {
+        __syncthreads();
+        if (t < distance && lds[t + distance] < lds[t])
+            lds[t] = lds[t + distance];
+    }
+    __syncthreads();
+    v = lds[0];
+    __syncthreads();
+    return v;
+}
+
+/* The largest error of the block and its place; the first of several. For thread 0. */
+static __device__ inline void check_worst(double *lds, double *error, unsigned long long *place)
+{
+    unsigned long long *places = (unsigned long long *)(lds + CHECK_THREADS);
+    const uint32_t t = threadIdx.x;
+    lds[t] = *error;
+    places[t] = *place;
+    for (uint32_t distance = CHECK_THREADS / 2; distance; distance /= 2) {
+        const uint32_t other = t + distance;
+        __syncthreads();
+        if (t < distance &&
+            (lds[other] > lds[t] || (lds[other] == lds[t] && places[other] < places[t]))) {
+            lds[t] = lds[other];
+            places[t] = places[other];
+        }
+    }
+    *error = lds[t];
+    *place = places[t];
+    __syncthreads();
+}
+
+/* The square of the relative error. */
+static __device__ inline double check_relative(double diff2, double want2)
+{
+    if (diff2 == 0)
+        return 0;
+    return want2 > 0 ? diff2 / want2 : 1;
+}
+
+#endif

@@ -1,0 +1,172 @@
+/*
+ * The values of harness/case/fill.c, made where they are used.
+ */
+#include "kernels/kernel.h"
+
+#include "harness/gpu/check_device.h"
+#include "harness/op/tensor.h"
+
+/* The block of Philox4x32-10 with the given number; see harness/case/philox.h. */
+static __device__ inline struct check_16 fill_random(uint64_t seed, uint32_t stream, uint64_t block)
+{
+    uint32_t c0 = (uint32_t)block, c1 = (uint32_t)(block >> 32), c2 = stream, c3 = 0;
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    struct check_16 out;
+    for (int round = 0; round < 10; round++) {
+        const uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
+        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
+        c1 = (uint32_t)p1;
+        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
+        c3 = (uint32_t)p0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    out.word[0] = c0;
+    out.word[1] = c1;
+    out.word[2] = c2;
+    out.word[3] = c3;
+    return out;
+}
+
+/* Most ranges are small, and spare a product of 64 bits. */
+static __device__ inline int32_t fill_whole(const struct check_fill *f, uint32_t random,
+                                            uint32_t bits)
+{
+    if (bits <= 16 && f->range <= 0x10000)
+        return f->low + (int32_t)((random * (uint32_t)f->range) >> bits);
+    return (int32_t)(f->low + (int64_t)((random * f->range) >> bits));
+}
+
+/* An exponent in [low, high), as a biased field. */
+static __device__ inline uint32_t fill_exponent(const struct check_fill *f, uint32_t random,
+                                                uint32_t bits, int32_t bias)
+{
+    const uint32_t span = (uint32_t)(f->high - f->low);
+    return (uint32_t)(f->low + bias) + ((random * span) >> bits);
+}
+
+/* A whole number to fp16, to nearest even: never subnormal, which is what makes this short. */
+static __device__ inline uint32_t fill_f16(int32_t whole)
+{
+    const uint32_t bits = num_bits((float)whole), magnitude = bits & 0x7fffffffu;
+    const uint32_t rounded = magnitude + 0xfffu + ((magnitude >> 13) & 1);
+    const uint32_t code = magnitude ? (rounded >> 13) - (112u << 10) : 0;
+    return ((bits >> 16) & 0x8000u) | (code < 0x7c00u ? code : 0x7c00u);
+}
+
+static __device__ inline uint32_t fill_16(const struct check_fill *f, uint32_t r)
+{
+    const uint32_t bf16 = f->dtype == DTYPE_BF16;
+    if (f->kind == FILL_EXACT) {
+        const int32_t whole = fill_whole(f, r, 16);
+        return bf16 ? num_bf16_encode((float)whole, 0) : fill_f16(whole);
+    }
+    if (bf16)
+        return (r & 0x807Fu) | fill_exponent(f, (r >> 7) & 255, 8, 127) << 7;
+    return (r & 0x83FFu) | fill_exponent(f, (r >> 10) & 31, 5, 15) << 10;
+}
+
+static __device__ inline uint32_t fill_32(const struct check_fill *f, uint32_t r)
+{
+    if (f->dtype == DTYPE_I32)
+        return (uint32_t)fill_whole(f, r, 32);
+    if (f->kind == FILL_EXACT)
+        return num_bits((float)fill_whole(f, r, 32));
+    return (r & 0x807FFFFFu) | fill_exponent(f, (r >> 23) & 255, 8, 127) << 23;
+}
+
+/* What becomes of a random byte. The NaN codes of the fp8 kinds become their neighbours. */
+static __device__ inline uint8_t fill_8(const struct check_fill *f, uint32_t random)
+{
+    const int32_t whole = fill_whole(f, random, 8);
+    const uint8_t code = (uint8_t)whole;
+    if (f->kind == FILL_EXACT) {
+        if (f->dtype != DTYPE_E4M3FN && f->dtype != DTYPE_E4M3FNUZ)
+            return code;
+        return num_fp8_encode((float)whole, f->dtype == DTYPE_E4M3FNUZ);
+    }
+    if (f->dtype == DTYPE_E4M3FN && (code & 0x7F) == 0x7F)
+        return code ^ 1;
+    return f->dtype == DTYPE_E4M3FNUZ && code == 0x80 ? (uint8_t)0 : code;
+}
+
+/* Bytes of an element, as the exponent of two. */
+static __device__ inline uint32_t fill_shift(uint32_t dtype)
+{
+    if (dtype == DTYPE_F32 || dtype == DTYPE_I32)
+        return 2;
+    return dtype == DTYPE_BF16 || dtype == DTYPE_F16 ? 1 : 0;
+}
+
+/* `code`: fill_8 of every byte. */
+static __device__ inline void fill_convert(const struct check_fill *f, uint32_t size,
+                                           const uint8_t *code, struct check_16 *v)
+{
+    for (uint32_t i = 0; i < 4; i++) {
+        const uint32_t r = v->word[i];
+        if (size == 4)
+            v->word[i] = fill_32(f, r);
+        else if (size == 2)
+            v->word[i] = (fill_16(f, r & 0xffff) & 0xffff) | fill_16(f, r >> 16) << 16;
+        else
+            v->word[i] = code[r & 255] | (uint32_t)code[(r >> 8) & 255] << 8 |
+                         (uint32_t)code[(r >> 16) & 255] << 16 | (uint32_t)code[r >> 24] << 24;
+    }
+}
+
+static __device__ inline void fill_store_element(unsigned char *at, uint32_t size, uint32_t bits)
+{
+    if (size == 4)
+        *(uint32_t *)at = bits;
+    else if (size == 2)
+        *(uint16_t *)at = (uint16_t)bits;
+    else
+        *at = (uint8_t)bits;
+}
+
+/* Elements [begin, end) of the 16 bytes. */
+static __device__ inline void fill_store(unsigned char *at, const struct check_16 *v, uint32_t size,
+                                         uint32_t begin, uint32_t end)
+{
+    const uint32_t all = begin == 0 && end * size == 16;
+    const uint32_t odd = (uint32_t)(uintptr_t)at;
+    if (all && (odd & 15) == 0) {
+        check_store(at, v);
+    } else if (all && (odd & 3) == 0) {
+        for (uint32_t i = 0; i < 4; i++)
+            ((uint32_t *)at)[i] = v->word[i];
+    } else {
+        for (uint32_t k = 0; k < 16; k++)
+            if (k >= begin && k < end)
+                fill_store_element(at + (k - begin) * size, size, check_element(v, size, k));
+    }
+}
+
+__global__ void __launch_bounds__(CHECK_THREADS) check_fill(struct check_args a)
+{
+    HIP_DYNAMIC_SHARED(uint8_t, code)
+    const struct check_fill f = ((const struct check_fill *)a.table)[blockIdx.y];
+    const uint32_t shift = fill_shift(f.dtype), size = 1u << shift, per_unit = 16u >> shift;
+
+    if (size == 1 && f.kind != FILL_ZERO)
+        code[threadIdx.x] = fill_8(&f, threadIdx.x);
+    __syncthreads();
+    if (blockIdx.x >= f.walk.blocks)
+        return;
+    for (struct check_at at = check_begin(&f.walk); at.row < f.walk.rows;
+         check_next(&f.walk, &at)) {
+        const uint64_t start = at.row * f.cols, unit = (start >> (4 - shift)) + at.unit;
+        const uint32_t skip = at.unit ? 0 : (uint32_t)start & (per_unit - 1);
+        const uint64_t col = (unit << (4 - shift)) + skip - start, left = f.cols - col;
+        const uint32_t end = left < per_unit - skip ? skip + (uint32_t)left : per_unit;
+        struct check_16 v = {{0, 0, 0, 0}};
+        if (col >= f.cols)
+            continue;
+        if (f.kind != FILL_ZERO) {
+            v = fill_random(f.seed, f.stream, unit);
+            fill_convert(&f, size, code, &v);
+        }
+        fill_store(f.out + at.row * f.pitch + (col << shift), &v, size, skip, end);
+    }
+}
+EXPORT_KERNEL(check_fill, struct check_args);

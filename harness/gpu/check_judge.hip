@@ -1,0 +1,479 @@
+/*
+ * Every element of an output judged, by the rules of harness/check/cell.c.
+ */
+#include "kernels/kernel.h"
+
+#include "harness/gpu/check_device.h"
+#include "harness/op/tensor.h"
+
+/* Units in flight for each thread. */
+enum { JUDGE_ALIGNED = 4, JUDGE_EXACT = 2, JUDGE_RIGHT = CHECK_COUNTS };
+
+/* What a thread has found. */
+struct judge {
+    uint32_t count[CHECK_COUNTS];
+    uint32_t listed;
+    unsigned long long list[CHECK_FIRST];
+    double sum[CHECK_SUMS];
+};
+
+static __device__ inline struct judge judge_begin(void)
+{
+    struct judge j;
+    for (uint32_t i = 0; i < CHECK_COUNTS; i++)
+        j.count[i] = 0;
+    for (uint32_t i = 0; i < CHECK_FIRST; i++)
+        j.list[i] = CHECK_NOWHERE;
+    for (uint32_t i = 0; i < CHECK_SUMS; i++)
+        j.sum[i] = 0;
+    j.listed = 0;
+    return j;
+}
+
+/* A thread meets its elements in ascending order, so that its first ones are its smallest. */
+static __device__ inline void judge_count(struct judge *j, uint32_t kind, uint64_t index)
+{
+    for (uint32_t i = 0; i < CHECK_COUNTS; i++)
+        j->count[i] += kind == i;
+    if (kind >= CHECK_WRONG && kind <= CHECK_DIFFERS && j->listed < CHECK_FIRST)
+        j->list[j->listed++] = index << 3 | kind;
+}
+
+/* --- Codes --- */
+
+/* Codes of the dtype without sign, from Inf on; 0 when the type has none. */
+static __device__ inline uint32_t judge_inf(uint32_t dtype)
+{
+    switch (dtype) {
+    case DTYPE_F32:
+        return 0x7F800000u;
+    case DTYPE_BF16:
+        return 0x7F80u;
+    case DTYPE_F16:
+        return 0x7C00u;
+    case DTYPE_E5M2:
+        return 0x7Cu;
+    default:
+        return 0;
+    }
+}
+
+static __device__ inline uint32_t judge_sign(uint32_t size)
+{
+    return 1u << (8 * size - 1);
+}
+
+static __device__ inline bool judge_is_nan(const struct check_compare *c, uint32_t bits)
+{
+    const uint32_t magnitude = bits & (judge_sign(c->size) - 1), inf = judge_inf(c->dtype);
+    if (inf)
+        return magnitude > inf;
+    if (c->dtype == DTYPE_E4M3FN)
+        return magnitude == 0x7F;
+    return (c->dtype == DTYPE_E4M3FNUZ && bits == 0x80) || (c->dtype == DTYPE_E8M0 && bits == 0xFF);
+}
+
+static __device__ inline int64_t judge_ordinal(const struct check_compare *c, uint32_t bits)
+{
+    const uint32_t sign = judge_sign(c->size);
+    const int64_t magnitude = bits & (sign - 1);
+    if (c->dtype == DTYPE_E8M0)
+        return bits;
+    return bits & sign ? -magnitude : magnitude;
+}
+
+static __device__ inline bool judge_near(const struct check_compare *c, uint32_t got, uint32_t want)
+{
+    const uint32_t inf = judge_inf(c->dtype), mask = judge_sign(c->size) - 1;
+    const int64_t steps = judge_ordinal(c, got) - judge_ordinal(c, want);
+    if (c->policy != POLICY_ULP || c->dtype >= DTYPE_E2M1X2 || judge_is_nan(c, got) ||
+        judge_is_nan(c, want) || (inf && ((got & mask) == inf) != ((want & mask) == inf)))
+        return false;
+    return (double)(steps < 0 ? -steps : steps) <= c->ulp;
+}
+
+/* Of a code and its reference. The poison of a byte type is also a value that it may mean. */
+static __device__ inline uint32_t judge_code(const struct check_compare *c, uint32_t d1,
+                                             uint32_t d2, uint32_t e)
+{
+    const bool untouched = d1 == c->poison[0] && (!c->second || d2 == c->poison[1]);
+    const bool nan = judge_is_nan(c, d1);
+    if (e == c->poison[0]) {
+        const bool meant = d1 == e || (c->size == 1 && nan && judge_is_nan(c, e));
+        if (untouched)
+            return CHECK_LEFT_ALONE;
+        return meant && d1 == d2 ? JUDGE_RIGHT : CHECK_STRAY;
+    }
+    if (untouched)
+        return CHECK_UNWRITTEN;
+    if (d1 != d2)
+        return CHECK_DIFFERS;
+    return d1 == e || (nan && judge_is_nan(c, e)) || judge_near(c, d1, e) ? JUDGE_RIGHT
+                                                                          : CHECK_WRONG;
+}
+
+/* Bit 0 of every element of a word that has a bit of `mask`, at the element's last bit. */
+static __device__ inline uint32_t judge_nonzero(uint32_t word, uint32_t size)
+{
+    const uint32_t low = size == 1 ? 0x7f7f7f7fu : size == 2 ? 0x7fff7fffu : 0x7fffffffu;
+    return (((word & low) + low) | word) & ~low;
+}
+
+static __device__ inline uint32_t judge_repeat(uint32_t bits, uint32_t size)
+{
+    bits |= size == 1 ? bits << 8 : 0;
+    return size <= 2 ? bits | bits << 16 : bits;
+}
+
+/* What 16 bytes have, all of which are right. */
+static __device__ inline void judge_survey(const struct check_compare *c, struct judge *j,
+                                           const struct check_16 *e)
+{
+    const uint32_t poison = judge_repeat(c->poison[0], c->size);
+    const uint32_t mask = judge_repeat(c->zero_mask, c->size);
+    for (uint32_t i = 0; i < 4; i++) {
+        const uint32_t seen = judge_nonzero(e->word[i] ^ poison, c->size);
+        j->count[CHECK_SEEN] += (uint32_t)__popc(seen);
+        j->count[CHECK_NONZERO] +=
+            (uint32_t)__popc(seen & judge_nonzero(e->word[i] & mask, c->size));
+    }
+}
+
+/* Whether some of 16 bytes are an element of poison. */
+static __device__ inline bool judge_poison(const struct check_compare *c, const struct check_16 *v)
+{
+    const uint32_t poison = judge_repeat(c->poison[0], c->size);
+    uint32_t all = 0xffffffffu;
+    for (uint32_t i = 0; i < 4; i++)
+        all &= judge_nonzero(v->word[i] ^ poison, c->size);
+    return all != judge_nonzero(0xffffffffu, c->size);
+}
+
+/* Whether all elements of a whole unit are right: the same thrice, and not left alone, which two
+ * equal runs cannot be. */
+static __device__ inline bool judge_right(const struct check_compare *c, struct judge *j,
+                                          const struct check_16 v[3])
+{
+    if (!check_same(&v[0], &v[2]) || !check_same(&v[1], &v[2]) ||
+        (!c->second && judge_poison(c, &v[2])))
+        return false;
+    if (c->survey)
+        judge_survey(c, j, &v[2]);
+    return true;
+}
+
+/* Where the bytes of a unit are, and how many: 0 behind the end. */
+struct judge_place {
+    const unsigned char *at[3]; /* [1] is not read where there is no second run */
+    uint32_t bytes;
+};
+
+static __device__ inline struct judge_place judge_place(const struct check_compare *c,
+                                                        struct check_at at)
+{
+    const uint64_t done = at.unit * 16, row_bytes = c->walk_cols * c->size;
+    struct judge_place p;
+    p.at[0] = c->first + at.row * c->first_pitch + done;
+    p.at[1] = c->second ? c->second + at.row * c->second_pitch + done : p.at[0];
+    p.at[2] = c->reference + at.row * row_bytes + done;
+    p.bytes = row_bytes - done < 16 ? (uint32_t)(row_bytes - done) : 16;
+    if (at.row >= c->walk.rows)
+        p.bytes = 0;
+    return p;
+}
+
+/* Judges a unit element by element. */
+static __device__ inline void judge_unit(const struct check_compare *c, struct judge *j,
+                                         struct check_at at)
+{
+    const struct judge_place p = judge_place(c, at);
+    const uint64_t index = at.row * c->walk_cols + at.unit * 16 / c->size;
+    for (uint32_t k = 0; k * c->size < p.bytes; k++) {
+        const uint32_t d1 = check_read(p.at[0] + k * c->size, c->size);
+        const uint32_t d2 = check_read(p.at[1] + k * c->size, c->size);
+        const uint32_t e = check_read(p.at[2] + k * c->size, c->size);
+        judge_count(j, judge_code(c, d1, d2, e), index + k);
+        if (c->survey && e != c->poison[0]) {
+            j->count[CHECK_SEEN]++;
+            j->count[CHECK_NONZERO] += (e & c->zero_mask) != 0;
+        }
+    }
+}
+
+/* Judges a few units at once and moves on. Bit k of the result: unit k needs a look at its
+ * elements, because they differ or it is no whole unit. */
+static __device__ inline uint32_t judge_aligned(const struct check_compare *c, struct judge *j,
+                                                struct check_at *at)
+{
+    struct check_16 v[JUDGE_ALIGNED][3];
+    uint32_t bytes[JUDGE_ALIGNED], odd = 0;
+    for (uint32_t k = 0; k < JUDGE_ALIGNED; k++) {
+        const struct judge_place p = judge_place(c, *at);
+        bytes[k] = p.bytes;
+        if (p.bytes == 16) {
+            v[k][0] = check_load(p.at[0]);
+            v[k][1] = check_load(p.at[1]);
+            v[k][2] = check_load(p.at[2]);
+        }
+        check_next(&c->walk, at);
+    }
+    for (uint32_t k = 0; k < JUDGE_ALIGNED; k++)
+        if (bytes[k] && (bytes[k] < 16 || !judge_right(c, j, v[k])))
+            odd |= 1u << k;
+    return odd;
+}
+
+/* Whether a unit that lies anyhow needs a look at its elements. */
+static __device__ inline bool judge_shifted(const struct check_compare *c, struct judge *j,
+                                            struct check_at at)
+{
+    const struct judge_place p = judge_place(c, at);
+    struct check_pair pair[3];
+    struct check_16 v[3];
+    if (p.bytes < 16)
+        return p.bytes > 0;
+    for (uint32_t i = 0; i < 3; i++)
+        pair[i] = check_load_pair(p.at[i], 16);
+    for (uint32_t i = 0; i < 3; i++)
+        v[i] = check_join(&pair[i], p.at[i], 16);
+    return !judge_right(c, j, v);
+}
+
+/* --- The end of a block --- */
+
+/* Sums the counts of the block into the result; how many elements are wrong in any way. */
+static __device__ inline uint32_t judge_counts(const struct judge *j, uint32_t *lds,
+                                               struct check_result *result)
+{
+    const uint32_t t = threadIdx.x;
+    uint32_t wrong = 0;
+    for (uint32_t i = 0; i < CHECK_COUNTS; i++)
+        lds[i * CHECK_THREADS + t] = j->count[i];
+    for (uint32_t distance = CHECK_THREADS / 2; distance; distance /= 2) {
+        __syncthreads();
+        if (t < distance)
+            for (uint32_t i = 0; i < CHECK_COUNTS; i++)
+                lds[i * CHECK_THREADS + t] += lds[i * CHECK_THREADS + t + distance];
+    }
+    __syncthreads();
+    for (uint32_t i = CHECK_WRONG; i <= CHECK_DIFFERS; i++)
+        wrong += lds[i * CHECK_THREADS];
+    if (t < CHECK_COUNTS && lds[t * CHECK_THREADS])
+        atomicAdd(&result->count[t], (unsigned long long)lds[t * CHECK_THREADS]);
+    __syncthreads();
+    return wrong;
+}
+
+static __device__ inline void judge_end(const struct check_compare *c, struct judge *j, double *lds,
+                                        struct check_result *result)
+{
+    struct check_partial *partial = c->partial + blockIdx.x;
+    const uint32_t wrong = judge_counts(j, (uint32_t *)lds, result);
+    uint32_t next = 0;
+    for (uint32_t i = 0; i < CHECK_FIRST; i++) {
+        const unsigned long long mine = next < CHECK_FIRST ? j->list[next] : CHECK_NOWHERE;
+        const unsigned long long least =
+            wrong ? check_least((unsigned long long *)lds, mine) : CHECK_NOWHERE;
+        next += least != CHECK_NOWHERE && least == mine;
+        if (threadIdx.x == 0)
+            partial->first[i] = least;
+    }
+    check_tree(lds, CHECK_THREADS, j->sum);
+    if (threadIdx.x)
+        return;
+    for (uint32_t i = 0; i < CHECK_SUMS; i++)
+        partial->sum[i] = j->sum[i];
+    partial->worst_row = partial->worst_col = 0;
+    partial->row = partial->col = 0;
+}
+
+__global__ void __launch_bounds__(CHECK_THREADS) check_judge_codes(struct check_args a)
+{
+    HIP_DYNAMIC_SHARED(double, lds)
+    const struct check_compare c = ((const struct check_compare *)a.table)[blockIdx.y];
+    struct judge j = judge_begin();
+    if (blockIdx.x >= c.walk.blocks)
+        return;
+    for (struct check_at at = check_begin(&c.walk), look = at; at.row < c.walk.rows; look = at)
+        for (uint32_t odd = judge_aligned(&c, &j, &at); odd; odd >>= 1) {
+            if (odd & 1)
+                judge_unit(&c, &j, look);
+            check_next(&c.walk, &look);
+        }
+    judge_end(&c, &j, lds, (struct check_result *)a.result + blockIdx.y);
+}
+EXPORT_KERNEL(check_judge_codes, struct check_args);
+
+__global__ void __launch_bounds__(CHECK_THREADS) check_judge_shifted(struct check_args a)
+{
+    HIP_DYNAMIC_SHARED(double, lds)
+    const struct check_compare c = ((const struct check_compare *)a.table)[blockIdx.y];
+    struct judge j = judge_begin();
+    if (blockIdx.x >= c.walk.blocks)
+        return;
+    for (struct check_at at = check_begin(&c.walk); at.row < c.walk.rows; check_next(&c.walk, &at))
+        if (judge_shifted(&c, &j, at))
+            judge_unit(&c, &j, at);
+    judge_end(&c, &j, lds, (struct check_result *)a.result + blockIdx.y);
+}
+EXPORT_KERNEL(check_judge_shifted, struct check_args);
+
+/* --- Exact references --- */
+
+static __device__ inline double judge_half_ulp(const struct check_compare *c, double x)
+{
+    const double binade = check_double(check_bits(x) & 0x7ff0000000000000u);
+    return (binade > c->min_normal ? binade : c->min_normal) * c->half_unit;
+}
+
+static __device__ inline bool judge_bound(const struct check_compare *c, double got, double e)
+{
+    if (check_is_nan(e) || check_is_nan(got))
+        return check_is_nan(e) && check_is_nan(got);
+    if (check_is_inf(e))
+        return got == e;
+    const double half = judge_half_ulp(c, e), magnitude = check_magnitude(e);
+    const double bound = half + c->relative * magnitude + c->absolute;
+    if (check_is_inf(got))
+        return check_bits(got) >> 63 == check_bits(e) >> 63 &&
+               magnitude + (bound - half) >= c->inf_from;
+    return check_magnitude(got - e) <= bound;
+}
+
+static __device__ inline double judge_number(uint32_t dtype, uint32_t size, uint32_t bits)
+{
+    if (size == 4)
+        return num_float(bits);
+    if (size == 2)
+        return dtype == DTYPE_BF16 ? num_bf16_decode((uint16_t)bits)
+                                   : num_f16_decode((uint16_t)bits);
+    return check_value(dtype, bits);
+}
+
+static __device__ inline uint32_t judge_kind(const struct check_compare *c, uint32_t d1,
+                                             uint32_t d2, double e)
+{
+    const bool untouched = d1 == c->poison[0] && (!c->second || d2 == c->poison[1]);
+    if (check_bits(e) == c->reference_poison)
+        return untouched ? CHECK_LEFT_ALONE : CHECK_STRAY;
+    if (untouched)
+        return CHECK_UNWRITTEN;
+    if (d1 != d2)
+        return CHECK_DIFFERS;
+    return judge_bound(c, check_value(c->dtype, d1), e) ? JUDGE_RIGHT : CHECK_WRONG;
+}
+
+/* Whether an element needs a closer look. Most are near a finite reference, and so no poison, which
+ * is a NaN in every type that has a bound. */
+static __device__ inline bool judge_exact(const struct check_compare *c, struct judge *j,
+                                          double got, double e)
+{
+    const double difference = got - e;
+    const double bound = judge_half_ulp(c, e) + c->relative * check_magnitude(e) + c->absolute;
+    const bool finite = check_is_finite(e) && check_is_finite(got);
+    const uint32_t seen = c->survey && check_bits(e) != c->reference_poison;
+    j->count[CHECK_SEEN] += seen;
+    j->count[CHECK_NONZERO] += seen && check_magnitude(e) != 0;
+    j->sum[CHECK_DOT] += finite ? got * e : 0;
+    j->sum[CHECK_GOT2] += finite ? got * got : 0;
+    j->sum[CHECK_WANT2] += finite ? e * e : 0;
+    j->sum[CHECK_DIFF2] += finite ? difference * difference : 0;
+    return !finite || !(check_magnitude(difference) <= bound);
+}
+
+/* Elements [col, col + count) of a row of the walk. */
+struct judge_run {
+    const unsigned char *first, *second;
+    const double *reference;
+    uint64_t index;
+    uint32_t count;
+};
+
+static __device__ inline struct judge_run judge_run(const struct check_compare *c,
+                                                    struct check_at at)
+{
+    const uint64_t col = at.unit * CHECK_EXACT, left = c->walk_cols - col;
+    struct judge_run r;
+    r.index = at.row * c->walk_cols + col;
+    r.first = c->first + at.row * c->first_pitch + col * c->size;
+    r.second = c->second ? c->second + at.row * c->second_pitch + col * c->size : r.first;
+    r.reference = (const double *)c->reference + r.index;
+    r.count = left < CHECK_EXACT ? (uint32_t)left : CHECK_EXACT;
+    if (at.row >= c->walk.rows)
+        r.count = 0;
+    return r;
+}
+
+static __device__ inline void judge_look(const struct check_compare *c, struct judge *j,
+                                         struct check_at at)
+{
+    const struct judge_run r = judge_run(c, at);
+    for (uint32_t i = 0; i < r.count; i++)
+        judge_count(j,
+                    judge_kind(c, check_read(r.first + i * c->size, c->size),
+                               check_read(r.second + i * c->size, c->size), r.reference[i]),
+                    r.index + i);
+}
+
+/* Bit k: unit k needs a look at its elements. `size` is a constant, so that nothing stands between
+ * the loads. Moves on. */
+static __device__ inline uint32_t judge_runs(const struct check_compare *c, struct judge *j,
+                                             uint32_t size, struct check_at *at)
+{
+    uint32_t d1[JUDGE_EXACT][CHECK_EXACT], d2[JUDGE_EXACT][CHECK_EXACT], odd = 0;
+    double e[JUDGE_EXACT][CHECK_EXACT];
+    uint32_t count[JUDGE_EXACT];
+    CHECK_UNROLL
+    for (uint32_t k = 0; k < JUDGE_EXACT; k++) {
+        const struct judge_run r = judge_run(c, *at);
+        count[k] = r.count;
+        CHECK_UNROLL
+        for (uint32_t i = 0; i < CHECK_EXACT; i++)
+            if (i < r.count) {
+                e[k][i] = r.reference[i];
+                d1[k][i] = check_read(r.first + i * size, size);
+                d2[k][i] = check_read(r.second + i * size, size);
+            }
+        check_next(&c->walk, at);
+    }
+    CHECK_UNROLL
+    for (uint32_t k = 0; k < JUDGE_EXACT; k++) {
+        CHECK_UNROLL
+        for (uint32_t i = 0; i < CHECK_EXACT; i++) {
+            if (i >= count[k])
+                continue;
+            const double got = judge_number(c->dtype, size, d1[k][i]);
+            if (judge_exact(c, j, got, e[k][i]) || d1[k][i] != d2[k][i])
+                odd |= 1u << k;
+        }
+    }
+    return odd;
+}
+
+static __device__ inline void judge_all(const struct check_compare *c, struct judge *j,
+                                        uint32_t size)
+{
+    for (struct check_at at = check_begin(&c->walk), look = at; at.row < c->walk.rows; look = at)
+        for (uint32_t odd = judge_runs(c, j, size, &at); odd; odd >>= 1) {
+            if (odd & 1)
+                judge_look(c, j, look);
+            check_next(&c->walk, &look);
+        }
+}
+
+__global__ void __launch_bounds__(CHECK_THREADS) check_judge_exact(struct check_args a)
+{
+    HIP_DYNAMIC_SHARED(double, lds)
+    const struct check_compare c = ((const struct check_compare *)a.table)[blockIdx.y];
+    struct judge j = judge_begin();
+    if (blockIdx.x >= c.walk.blocks)
+        return;
+    if (c.size == 4)
+        judge_all(&c, &j, 4);
+    else if (c.size == 2)
+        judge_all(&c, &j, 2);
+    else
+        judge_all(&c, &j, 1);
+    judge_end(&c, &j, lds, (struct check_result *)a.result + blockIdx.y);
+}
+EXPORT_KERNEL(check_judge_exact, struct check_args);
