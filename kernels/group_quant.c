@@ -140,6 +140,13 @@ static const char *check_shape(const struct kase *kase)
                                 0)
         return "bad_cols";
 #endif
+#ifdef MUTANT_B29
+    if (kase->value[GQ_SCALE] == GQ_E8M0_SHUFFLED && by_columns(kase) &&
+        ceil_div((uint64_t)kase->value[GQ_COLS],
+                 GROUP_QUANT_CHUNK * group_chunks[kase->value[GQ_GROUP]]) %
+            4)
+        return "bad_cols";
+#endif
     return NULL;
 }
 

@@ -30,7 +30,11 @@ static __device__ inline uint64_t gq_scale_index(const struct group_quant_args *
         return y * counted + row;
 #endif
     case GROUP_QUANT_E8M0_SHUFFLED:
+#ifdef MUTANT_B31
+        return gq_shuffled(row, y, a->groups);
+#else
         return gq_shuffled(row, y, a->pitch);
+#endif
     default:
         return row * a->groups + y;
     }
