@@ -58,6 +58,7 @@ enum flag {
     FLAG_CASES,
     FLAG_JSON,
     FLAG_JUNIT,
+    FLAG_HTML,
     FLAG_DUMP,
     FLAG_OUT,
     FLAG_MUTANT,
@@ -99,6 +100,7 @@ static const struct {
     {"json", "FILE", "one JSON object per case and line; - is the standard output", FLAG_JSON,
      RUN | FUZZ | REPLAY | DOCTOR | MUTANTS | LIST | ISA, 0},
     {"junit", "FILE", "a JUnit report; - is the standard output", FLAG_JUNIT, RUN | REPLAY, 0},
+    {"html", "FILE", "one page for people", FLAG_HTML, RUN | REPLAY | FUZZ, 0},
     {"dump", "DIR", "write every tensor of every case as .npy", FLAG_DUMP, RUN | REPLAY, 0},
     {"out", "DIR", "where findings are saved, and read first (default findings)", FLAG_OUT, FUZZ,
      0},
@@ -246,6 +248,9 @@ static bool set_flag(struct options *o, enum flag flag, const char *text, struct
         return true;
     case FLAG_JUNIT:
         o->junit = text;
+        return true;
+    case FLAG_HTML:
+        o->html = text;
         return true;
     case FLAG_DUMP:
         o->dump = text;

@@ -29,7 +29,7 @@ struct options {
     unsigned jobs, wave, shard, shards, max_fail, repeat;
     double timeout_s, seconds;
     uint64_t cases;
-    const char *json, *junit, *dump, *out;
+    const char *json, *junit, *html, *dump, *out;
     bool quiet, verbose, help;
 };
 

@@ -8,18 +8,34 @@
 
 enum { EXIT_NOTHING_RAN = 5, EXIT_INTERRUPTED = 130 };
 
+/* Closes the sinks; all, even when one fails. */
+static bool close_sinks(struct reporting *r, struct error *err)
+{
+    bool good = true;
+    for (size_t i = 0; i < r->sinks; i++)
+        good &= sink_close(r->sink[i], &r->summary, err);
+    r->sinks = 0;
+    return good;
+}
+
+static bool keep(struct reporting *r, struct sink *sink)
+{
+    if (sink)
+        r->sink[r->sinks++] = sink;
+    return sink != NULL;
+}
+
 bool reporting_open(struct reporting *r, const struct options *o, struct error *err)
 {
+    struct error ignored;
     memset(r, 0, sizeof(*r));
     human_init(&r->human, o->quiet, o->verbose);
     r->device = o->device;
-    if (o->json && !(r->json = json_open(o->json, o->command, err)))
-        return false;
-    if (!o->junit || (r->junit = junit_open(o->junit, err)))
+    if ((!o->json || keep(r, json_open(o->json, o->command, err))) &&
+        (!o->junit || keep(r, junit_open(o->junit, err))) &&
+        (!o->html || keep(r, html_open(o->html, err))))
         return true;
-    struct error ignored;
-    if (r->json && !sink_close(r->json, &r->summary, &ignored))
-        return false;
+    (void)!close_sinks(r, &ignored); /* the first error is the one to tell */
     return false;
 }
 
@@ -48,19 +64,9 @@ bool reporting_result(struct reporting *r, const struct kase *kase, const char *
         result.where = where;
     summary_count(&r->summary, v);
     human_result(&r->human, &result);
-    return (!r->json || sink_result(r->json, &result, err)) &&
-           (!r->junit || sink_result(r->junit, &result, err));
-}
-
-/* Closes the sinks; both, even when one fails. */
-static bool close_sinks(struct reporting *r, struct error *err)
-{
     bool good = true;
-    if (r->json)
-        good &= sink_close(r->json, &r->summary, err);
-    if (r->junit)
-        good &= sink_close(r->junit, &r->summary, err);
-    r->json = r->junit = NULL;
+    for (size_t i = 0; i < r->sinks && good; i++)
+        good = sink_result(r->sink[i], &result, err);
     return good;
 }
 

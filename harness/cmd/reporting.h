@@ -10,7 +10,8 @@
 
 struct reporting {
     struct human human;
-    struct sink *json, *junit; /* NULL when not asked for */
+    struct sink *sink[3]; /* JSON, JUnit, HTML: those asked for */
+    size_t sinks;
     struct summary summary;
     const char *device;
 };

@@ -2,20 +2,13 @@
  * JUnit. The testcases of an operator belong into one testsuite, whose head counts them, but
  * arrive between those of others: each suite collects its testcases as XML until the end.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <libxml/xmlwriter.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "harness/base/file.h"
 #include "harness/report/sink.h"
+#include "harness/report/whole_file.h"
 
 struct suite {
     struct suite *next;
@@ -227,36 +220,6 @@ static bool write_document(xmlTextWriterPtr w, struct junit_sink *junit)
     return ok && end(w) && xmlTextWriterEndDocument(w) >= 0;
 }
 
-/* --- The file --- */
-
-/* A pipe, a device or a link stays what it is: the report is written into it. */
-static bool in_place(const char *path)
-{
-    struct stat info;
-    return lstat(path, &info) == 0 && !S_ISREG(info.st_mode);
-}
-
-static bool write_in_place(const char *path, const void *data, size_t size, struct error *err)
-{
-    int fd = open(path, O_WRONLY | O_TRUNC | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return error_errno(err, ERROR_INPUT, "%s: cannot be written", path);
-    bool ok = file_write_all(fd, data, size, path, err);
-    if (close(fd) != 0 && ok)
-        ok = error_errno(err, ERROR_INTERNAL, "%s: cannot be written", path);
-    return ok;
-}
-
-static bool write_file(const char *path, const xmlBufferPtr buffer, struct error *err)
-{
-    const void *data = xmlBufferContent(buffer);
-    size_t size = (size_t)xmlBufferLength(buffer);
-    if (!strcmp(path, "-"))
-        return file_write_all(STDOUT_FILENO, data, size, "standard output", err);
-    return in_place(path) ? write_in_place(path, data, size, err)
-                          : file_write(path, data, size, err);
-}
-
 static bool write_report(struct junit_sink *junit, struct error *err)
 {
     xmlBufferPtr buffer = xmlBufferCreate();
@@ -264,7 +227,8 @@ static bool write_report(struct junit_sink *junit, struct error *err)
     bool ok = writer && write_document(writer, junit);
     if (writer)
         xmlFreeTextWriter(writer); /* flushes */
-    ok = ok ? write_file(junit->path, buffer, err)
+    ok = ok ? whole_file_write(junit->path, xmlBufferContent(buffer),
+                               (size_t)xmlBufferLength(buffer), err)
             : error_set(err, ERROR_INTERNAL, "%s: no memory for the report", junit->path);
     if (buffer)
         xmlBufferFree(buffer);
@@ -285,25 +249,10 @@ static bool junit_close(struct sink *sink, const struct summary *summary, struct
     return ok;
 }
 
-/* Whether a report could be written there now. */
-static bool writable(const char *path, struct error *err)
-{
-    char copy[PATH_MAX];
-    if (snprintf(copy, sizeof(copy), "%s", path) >= (int)sizeof(copy))
-        return error_set(err, ERROR_INPUT, "%s: path too long", path);
-    struct stat info;
-    bool there = stat(path, &info) == 0;
-    if (there && S_ISDIR(info.st_mode))
-        return error_set(err, ERROR_INPUT, "%s: is a folder, not a file", path);
-    bool ok =
-        there && in_place(path) ? access(path, W_OK) == 0 : access(dirname(copy), W_OK | X_OK) == 0;
-    return ok || error_errno(err, ERROR_INPUT, "%s: cannot be written", path);
-}
-
 struct sink *junit_open(const char *path, struct error *err)
 {
     static const struct sink_format format = {junit_result, junit_close};
-    if (strcmp(path, "-") != 0 && !writable(path, err))
+    if (!whole_file_writable(path, err))
         return NULL;
     struct junit_sink *junit = calloc(1, sizeof(*junit));
     if (junit)

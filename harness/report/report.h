@@ -68,6 +68,7 @@ struct sink;
  */
 struct sink *json_open(const char *path, const char *command, struct error *);
 struct sink *junit_open(const char *path, struct error *);
+struct sink *html_open(const char *path, struct error *);
 
 bool sink_result(struct sink *, const struct result *, struct error *) MUST_CHECK;
 
