@@ -74,7 +74,8 @@ static const struct {
     unsigned commands;
     char letter;
 } flags[] = {
-    {"device", "NAME", "where to run: cpu (default), cuda:N, hip:N; or several, as cuda:0,cuda:1",
+    {"device", "NAME",
+     "where to run: cpu (default), cuda:N, hip:N; several, as cuda:0,cuda:1; or all (GPUs)",
      FLAG_DEVICE, RUN | FUZZ | REPLAY | MINIMIZE | DOCTOR | MUTANTS, 0},
     {"launch", "HOW", "on a GPU: eager (default), or graph: captured, and replayed twice",
      FLAG_LAUNCH, RUN | FUZZ | REPLAY | MINIMIZE, 0},
@@ -280,7 +281,8 @@ static bool set_flag(struct options *o, enum flag flag, const char *text, struct
 static void defaults(struct options *o)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    *o = (struct options){.device = "cpu", .tag = TAG_CI, .wave = 64, .timeout_s = 10};
+    *o = (struct options){
+        .device = "cpu", .devices.count = 1, .tag = TAG_CI, .wave = 64, .timeout_s = 10};
     o->jobs = processors < 1 ? 1 : processors > 256 ? 256 : (unsigned)processors;
     o->shard = o->shards = o->repeat = 1;
     o->out = "findings";
@@ -316,6 +318,12 @@ static int flag_of_letter(int letter)
 /* What flags mean together. */
 static bool settle(struct options *o, struct error *err)
 {
+    if (!o->devices.count) {
+        if (!device_find_all(&o->devices, err))
+            return false;
+        device_format(&o->devices, o->found, sizeof(o->found));
+        o->device = o->found; /* what reports name */
+    }
     bool cpu = o->devices.id[0].kind == DEVICE_CPU;
     if (o->graph && cpu)
         return error_set(err, ERROR_INPUT, "--launch=graph: takes a GPU, --device=cuda:N or hip:N");

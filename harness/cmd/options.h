@@ -19,7 +19,8 @@ struct options {
     size_t n_inputs;
 
     const char *device, *mutant, *mutants_dir;
-    struct device_set devices; /* of `device` */
+    struct device_set devices;   /* of `device` */
+    char found[16 * DEVICE_MAX]; /* --device=all spelled out */
     bool graph, jobs_given;
     const char *filter[OPTIONS_MAX_FILTERS];
     size_t n_filters;

@@ -187,18 +187,59 @@ static void shares_cases_between_devices(void **state)
     pool_destroy(pool);
 }
 
+static void finds_all_devices(void **state)
+{
+    struct error err;
+    struct device_set set;
+    char text[64];
+    (void)state;
+    assert_true(device_parse("all", &set, &err));
+    assert_int_equal(set.count, 0);
+    assert_true(device_find_all(&set, &err));
+    device_format(&set, text, sizeof(text));
+    assert_string_equal(text, "cuda:0,cuda:1");
+    struct pool_options options = {.workers = 2, .session = on_gpu};
+    options.session.devices = set;
+    struct pool *pool = pool_create(&options, &err);
+    assert_non_null(pool);
+    assert_int_equal(judge(pool, doctor_case(DOCTOR_NONE)).kind, VERDICT_PASS);
+    pool_destroy(pool);
+
+    setenv("FAKE_DEVICES", "0", 1); /* and no HIP here: unless this machine has ROCm and a GPU */
+    assert_false(device_find_all(&set, &err));
+    assert_int_equal(err.kind, ERROR_NO_DEVICE);
+    assert_non_null(strstr(err.text, "no GPU here"));
+    setenv("FAKE_DEVICES", "17", 1);
+    assert_false(device_find_all(&set, &err));
+    assert_int_equal(err.kind, ERROR_INPUT);
+    setenv("FAKE_DEVICES", "dies", 1);
+    assert_false(device_find_all(&set, &err));
+    assert_non_null(strstr(err.text, "died or hung"));
+    unsetenv("FAKE_DEVICES");
+}
+
 static void reads_device_names(void **state)
 {
     struct error err;
     struct device_set set;
     static const char *const bad[] = {
-        "",          "gpu",
-        "cuda:",     "cuda:x",
-        "cuda:1000", "cpu:0",
-        "hip0",      "cuda,",
-        "cpu,cpu",   "cuda:0,hip:1",
-        ",cuda",     "cuda:0;1",
-        "cudas",     "hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip"};
+        "",
+        "gpu",
+        "cuda:",
+        "cuda:x",
+        "cuda:1000",
+        "cpu:0",
+        "hip0",
+        "cuda,",
+        "cpu,cpu",
+        "cuda:0,hip:1",
+        "all,cuda:0",
+        "cuda:0,all",
+        "alle",
+        ",cuda",
+        "cuda:0;1",
+        "cudas",
+        "hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip,hip"};
     (void)state;
     assert_true(device_parse("cpu", &set, &err) && set.id[0].kind == DEVICE_CPU);
     assert_true(device_parse("cuda", &set, &err) && set.id[0].kind == DEVICE_CUDA);
@@ -239,10 +280,15 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_planted_defects),        cmocka_unit_test(names_tensor_and_page),
-        cmocka_unit_test(says_so_without_a_log),        cmocka_unit_test(captures_graphs),
-        cmocka_unit_test(handles_large_tensors),        cmocka_unit_test(needs_the_device),
-        cmocka_unit_test(shares_cases_between_devices), cmocka_unit_test(reads_device_names),
+        cmocka_unit_test(finds_planted_defects),
+        cmocka_unit_test(names_tensor_and_page),
+        cmocka_unit_test(says_so_without_a_log),
+        cmocka_unit_test(captures_graphs),
+        cmocka_unit_test(handles_large_tensors),
+        cmocka_unit_test(needs_the_device),
+        cmocka_unit_test(shares_cases_between_devices),
+        cmocka_unit_test(reads_device_names),
+        cmocka_unit_test(finds_all_devices),
     };
     pool_catch_signals();
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -147,18 +147,34 @@ static bool use_hip(struct gpu_api *api, struct error *err)
     return true;
 }
 
-bool gpu_open(struct gpu_api *api, enum gpu_vendor vendor, unsigned index, struct error *err)
+/* Fills the table and starts the runtime. */
+static bool start(struct gpu_api *api, int *count, struct error *err)
 {
-    int count = 0;
-    *api = (struct gpu_api){.vendor = vendor, .device = (int)index};
-    if (!(vendor == GPU_CUDA ? load_cuda(api, err) : load_hip(api, err)))
+    *count = 0;
+    if (!(api->vendor == GPU_CUDA ? load_cuda(api, err) : load_hip(api, err)))
         return false;
     int result = api->init(0);
     if (result == GPU_SUCCESS)
-        result = api->device_count(&count);
-    if (result != GPU_SUCCESS)
-        return error_set(err, ERROR_NO_DEVICE, "%s: no device here: %s", vendor_name(vendor),
-                         gpu_error_name(api, result));
+        result = api->device_count(count);
+    return result == GPU_SUCCESS ||
+           error_set(err, ERROR_NO_DEVICE, "%s: no device here: %s", vendor_name(api->vendor),
+                     gpu_error_name(api, result));
+}
+
+bool gpu_count(enum gpu_vendor vendor, int *count, struct error *err)
+{
+    struct gpu_api api = {.vendor = vendor};
+    return start(&api, count, err) &&
+           (*count > 0 ||
+            error_set(err, ERROR_NO_DEVICE, "%s: no device here", vendor_name(vendor)));
+}
+
+bool gpu_open(struct gpu_api *api, enum gpu_vendor vendor, unsigned index, struct error *err)
+{
+    int count;
+    *api = (struct gpu_api){.vendor = vendor, .device = (int)index};
+    if (!start(api, &count, err))
+        return false;
     if (index >= (unsigned)count)
         return error_set(err, ERROR_NO_DEVICE, "%s:%u: no such device, there %s %d",
                          vendor_name(vendor), index, count == 1 ? "is" : "are", count);

@@ -111,6 +111,9 @@ struct gpu_api {
  * no such library or device. */
 bool gpu_open(struct gpu_api *, enum gpu_vendor, unsigned index, struct error *) MUST_CHECK;
 
+/* How many devices the runtime has. ERROR_NO_DEVICE when there is no such library, or none. */
+bool gpu_count(enum gpu_vendor, int *count, struct error *) MUST_CHECK;
+
 /* True for success; else the error says that it could not `what`, and the name of the result. */
 bool gpu_good(const struct gpu_api *, int result, const char *what, struct error *) MUST_CHECK;
 

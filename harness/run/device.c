@@ -1,5 +1,6 @@
 #include "harness/run/device.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -41,7 +42,10 @@ static bool parse_one(const char *text, const char *end, struct device_id *id)
 bool device_parse(const char *text, struct device_set *set, struct error *err)
 {
     const char *at = text;
-    for (set->count = 0; set->count < DEVICE_MAX; at++) {
+    set->count = 0;
+    if (!strcmp(text, "all"))
+        return true;
+    for (; set->count < DEVICE_MAX; at++) {
         struct device_id *id = &set->id[set->count];
         const char *end = at + strcspn(at, ",");
         if (!parse_one(at, end, id) || id->kind != set->id[0].kind ||
@@ -53,9 +57,21 @@ bool device_parse(const char *text, struct device_set *set, struct error *err)
             return true;
     }
     return error_set(err, ERROR_INPUT,
-                     "--device=%s: takes cpu, cuda:N, hip:N or several of one kind, as in "
-                     "cuda:0,cuda:1",
+                     "--device=%s: takes cpu, cuda:N, hip:N, several of one kind, as in "
+                     "cuda:0,cuda:1, or all",
                      text);
+}
+
+void device_format(const struct device_set *set, char *text, size_t size)
+{
+    size_t used = 0;
+    for (unsigned i = 0; i < set->count && used < size; i++) {
+        const struct device_id *id = &set->id[i];
+        const char *comma = i ? "," : "";
+        used += (size_t)(id->kind == DEVICE_CPU ? snprintf(text, size, "%s", kinds[id->kind].name)
+                                                : snprintf(text + used, size - used, "%s%s:%u",
+                                                           comma, kinds[id->kind].name, id->index));
+    }
 }
 
 struct device *device_open(const struct device_options *options, struct arena *arena,

@@ -30,12 +30,20 @@ enum { DEVICE_MAX = 16 };
 /* Devices that share the cases of a run, all of one kind. */
 struct device_set {
     struct device_id id[DEVICE_MAX];
-    unsigned count;
+    unsigned count; /* 0: every GPU there is, see device_find_all() */
 };
 
-/* Reads "cpu", "cuda:0", "hip:3", "cuda:0,cuda:1"; the number may be left out. ERROR_INPUT for
- * anything else. */
+/* Reads "cpu", "cuda:0", "hip:3", "cuda:0,cuda:1", "all"; the number may be left out. ERROR_INPUT
+ * for anything else. */
 bool device_parse(const char *text, struct device_set *, struct error *) MUST_CHECK;
+
+/* Every GPU of this machine: CUDA's, or if there is none, HIP's. A child process asks the runtimes,
+ * since a process that has touched one must not fork workers. ERROR_NO_DEVICE when there is none.
+ */
+bool device_find_all(struct device_set *, struct error *) MUST_CHECK;
+
+/* "cuda:0,cuda:1", as device_parse() reads it; cut when it does not fit. */
+void device_format(const struct device_set *, char *text, size_t size);
 
 struct device_options {
     struct device_id id;

@@ -5,7 +5,7 @@
  * device's executor when it is launched. A kernel that faults makes the context useless for good,
  * with the error code that the real driver gives, and the address in a file in place of the kernel
  * log
- * ($HARNESS_KERNEL_LOG).
+ * ($HARNESS_KERNEL_LOG). $FAKE_DEVICES is another number of devices to pretend, or "dies".
  *
  * It knows what the function table of harness/gpu/runtime.h uses, and of that only what our calls
  * need. What is out of order is answered by an error, as there.
@@ -59,7 +59,10 @@ static int init(unsigned flags)
 
 static int device_count(int *count)
 {
-    *count = DEVICES;
+    const char *wish = getenv("FAKE_DEVICES");
+    if (wish && !strcmp(wish, "dies"))
+        abort();
+    *count = wish ? (int)strtol(wish, NULL, 10) : DEVICES;
     return GPU_SUCCESS;
 }
 
