@@ -247,7 +247,8 @@ static void set_policy(struct check_compare *c, const struct tensor *t)
 static bool is_aligned(const struct check_compare *c)
 {
     const uint64_t starts = (uintptr_t)c->first | (uintptr_t)c->second | (uintptr_t)c->reference;
-    const uint64_t pitches = c->first_pitch | c->second_pitch | (c->walk_cols * c->size);
+    const uint64_t reference_pitch = c->walk_cols * (c->exact ? sizeof(double) : c->size);
+    const uint64_t pitches = c->first_pitch | c->second_pitch | reference_pitch;
     return starts % UNIT == 0 && (c->walk.rows <= 1 || pitches % UNIT == 0);
 }
 

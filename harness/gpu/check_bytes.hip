@@ -154,6 +154,7 @@ __global__ void __launch_bounds__(CHECK_THREADS) check_checksum(struct check_arg
 {
     HIP_DYNAMIC_SHARED(unsigned long long, lds)
     const struct check_region r = ((const struct check_region *)a.table)[blockIdx.y];
+    const bool aligned = (((uintptr_t)r.at | r.pitch) & 15) == 0;
     const uint32_t t = threadIdx.x;
     unsigned long long sum = 0;
     if (blockIdx.x >= r.walk.blocks)
@@ -170,14 +171,18 @@ __global__ void __launch_bounds__(CHECK_THREADS) check_checksum(struct check_arg
             bytes[k] = left < 16 ? (uint32_t)left : 16;
             if (at.row >= r.walk.rows || done >= r.row_bytes)
                 bytes[k] = 0;
-            if (bytes[k])
+            if (bytes[k] && aligned)
+                pair[k].low = check_load(from[k]);
+            else if (bytes[k])
                 pair[k] = check_load_pair(from[k], bytes[k]);
             check_next(&r.walk, &at);
         }
         for (uint32_t k = 0; k < BYTES_UNROLL; k++) {
             if (bytes[k] == 0)
                 continue;
-            struct check_16 v = check_join(&pair[k], from[k], bytes[k]);
+            struct check_16 v = pair[k].low;
+            if (!aligned || bytes[k] < 16)
+                v = check_join(&pair[k], from[k], bytes[k]);
             for (uint32_t i = 0; i < 4; i++)
                 v.word[i] = bytes_fold(&r, v.word[i]);
             sum += bytes_mix(v, unit[k]);

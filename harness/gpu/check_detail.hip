@@ -23,12 +23,8 @@ static __device__ inline void detail_add(const struct check_compare *c, uint64_t
         const double g = check_value(c->dtype, got >> (4 * i));
         const double w = c->exact ? ((const double *)c->reference)[index]
                                   : check_value(c->dtype, want >> (4 * i));
-        if (!check_is_finite(g) || !check_is_finite(w))
-            continue;
-        sum[CHECK_DOT] += g * w;
-        sum[CHECK_GOT2] += g * g;
-        sum[CHECK_WANT2] += w * w;
-        sum[CHECK_DIFF2] += (g - w) * (g - w);
+        if (check_is_finite(g) && check_is_finite(w))
+            check_sums(sum, g, w);
     }
 }
 

@@ -125,9 +125,12 @@ static __device__ inline struct check_16 check_join(const struct check_pair *p,
         word[i] = skip & 8 ? word[i + 2] : word[i];
     for (uint32_t i = 0; i < 5; i++)
         word[i] = skip & 4 ? word[i + 1] : word[i];
+    for (uint32_t i = 0; i < 4; i++)
+        v.word[i] = (uint32_t)(((uint64_t)word[i + 1] << 32 | word[i]) >> shift);
+    if (bytes == 16)
+        return v;
     for (uint32_t i = 0; i < 4; i++) {
         const uint32_t kept = bytes > 4 * i ? bytes - 4 * i : 0;
-        v.word[i] = (uint32_t)(((uint64_t)word[i + 1] << 32 | word[i]) >> shift);
         v.word[i] &= kept >= 4 ? 0xffffffffu : (1u << (8 * kept)) - 1;
     }
     return v;
@@ -147,6 +150,16 @@ static __device__ inline double check_double(uint64_t bits)
     double x;
     __builtin_memcpy(&x, &bits, sizeof x);
     return x;
+}
+
+/* sum + a * b, rounded once. */
+static __device__ inline double check_add(double sum, double a, double b)
+{
+#if defined(__CUDACC__)
+    return fma(a, b, sum);
+#else
+    return __builtin_fma(a, b, sum);
+#endif
 }
 
 static __device__ inline double check_magnitude(double x)
@@ -213,6 +226,15 @@ static __device__ inline uint32_t check_read(const unsigned char *at, uint32_t s
 }
 
 /* --- Sums of a block --- */
+
+static __device__ inline void check_sums(double sum[CHECK_SUMS], double got, double want)
+{
+    const double difference = got - want;
+    sum[CHECK_DOT] = check_add(sum[CHECK_DOT], got, want);
+    sum[CHECK_GOT2] = check_add(sum[CHECK_GOT2], got, got);
+    sum[CHECK_WANT2] = check_add(sum[CHECK_WANT2], want, want);
+    sum[CHECK_DIFF2] = check_add(sum[CHECK_DIFF2], difference, difference);
+}
 
 /* Adds CHECK_SUMS doubles of every thread, `count` neighbours (a power of two) to the first of
  * them, in one order for all wave sizes. All threads of the block take part. */

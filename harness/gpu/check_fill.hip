@@ -54,16 +54,32 @@ static __device__ inline uint32_t fill_f16(int32_t whole)
     return ((bits >> 16) & 0x8000u) | (code < 0x7c00u ? code : 0x7c00u);
 }
 
-static __device__ inline uint32_t fill_16(const struct check_fill *f, uint32_t r)
+/* The same to bf16: never a NaN. */
+static __device__ inline uint32_t fill_bf16(int32_t whole)
 {
-    const uint32_t bf16 = f->dtype == DTYPE_BF16;
-    if (f->kind == FILL_EXACT) {
-        const int32_t whole = fill_whole(f, r, 16);
-        return bf16 ? num_bf16_encode((float)whole, 0) : fill_f16(whole);
-    }
-    if (bf16)
+    const uint32_t bits = num_bits((float)whole);
+    return (bits + 0x7fffu + ((bits >> 16) & 1)) >> 16;
+}
+
+/* Dtype and kind are constants in each call of these, so that they are not asked for every element.
+ */
+static __device__ inline uint32_t fill_16(const struct check_fill *f, uint32_t dtype, bool exact,
+                                          uint32_t r)
+{
+    if (exact)
+        return dtype == DTYPE_BF16 ? fill_bf16(fill_whole(f, r, 16))
+                                   : fill_f16(fill_whole(f, r, 16));
+    if (dtype == DTYPE_BF16)
         return (r & 0x807Fu) | fill_exponent(f, (r >> 7) & 255, 8, 127) << 7;
     return (r & 0x83FFu) | fill_exponent(f, (r >> 10) & 31, 5, 15) << 10;
+}
+
+static __device__ inline void fill_words_16(const struct check_fill *f, uint32_t dtype, bool exact,
+                                            struct check_16 *v)
+{
+    for (uint32_t i = 0; i < 4; i++)
+        v->word[i] = (fill_16(f, dtype, exact, v->word[i] & 0xffff) & 0xffff) |
+                     fill_16(f, dtype, exact, v->word[i] >> 16) << 16;
 }
 
 static __device__ inline uint32_t fill_32(const struct check_fill *f, uint32_t r)
@@ -98,20 +114,32 @@ static __device__ inline uint32_t fill_shift(uint32_t dtype)
     return dtype == DTYPE_BF16 || dtype == DTYPE_F16 ? 1 : 0;
 }
 
-/* `code`: fill_8 of every byte. */
-static __device__ inline void fill_convert(const struct check_fill *f, uint32_t size,
-                                           const uint8_t *code, struct check_16 *v)
+/* The values of a unit; `code`: fill_8 of every byte. */
+static __device__ inline struct check_16 fill_unit(const struct check_fill *f, const uint8_t *code,
+                                                   uint64_t unit)
 {
-    for (uint32_t i = 0; i < 4; i++) {
-        const uint32_t r = v->word[i];
-        if (size == 4)
-            v->word[i] = fill_32(f, r);
-        else if (size == 2)
-            v->word[i] = (fill_16(f, r & 0xffff) & 0xffff) | fill_16(f, r >> 16) << 16;
-        else
-            v->word[i] = code[r & 255] | (uint32_t)code[(r >> 8) & 255] << 8 |
-                         (uint32_t)code[(r >> 16) & 255] << 16 | (uint32_t)code[r >> 24] << 24;
-    }
+    struct check_16 v = {{0, 0, 0, 0}};
+    if (f->kind == FILL_ZERO)
+        return v;
+    v = fill_random(f->seed, f->stream, unit);
+    if (f->dtype == DTYPE_BF16 && f->kind == FILL_EXACT)
+        fill_words_16(f, DTYPE_BF16, true, &v);
+    else if (f->dtype == DTYPE_BF16)
+        fill_words_16(f, DTYPE_BF16, false, &v);
+    else if (f->dtype == DTYPE_F16 && f->kind == FILL_EXACT)
+        fill_words_16(f, DTYPE_F16, true, &v);
+    else if (f->dtype == DTYPE_F16)
+        fill_words_16(f, DTYPE_F16, false, &v);
+    else if (f->dtype == DTYPE_F32 || f->dtype == DTYPE_I32)
+        for (uint32_t i = 0; i < 4; i++)
+            v.word[i] = fill_32(f, v.word[i]);
+    else
+        for (uint32_t i = 0; i < 4; i++) {
+            const uint32_t r = v.word[i];
+            v.word[i] = code[r & 255] | (uint32_t)code[(r >> 8) & 255] << 8 |
+                        (uint32_t)code[(r >> 16) & 255] << 16 | (uint32_t)code[r >> 24] << 24;
+        }
+    return v;
 }
 
 static __device__ inline void fill_store_element(unsigned char *at, uint32_t size, uint32_t bits)
@@ -142,31 +170,52 @@ static __device__ inline void fill_store(unsigned char *at, const struct check_1
     }
 }
 
+/* A dense tensor: every unit but the last is whole. */
+static __device__ inline void fill_dense(const struct check_fill *f, uint32_t shift,
+                                         const uint8_t *code)
+{
+    const uint64_t bytes = f->cols << shift, step = (uint64_t)f->walk.blocks * CHECK_THREADS;
+    for (uint64_t unit = (uint64_t)blockIdx.x * CHECK_THREADS + threadIdx.x; unit * 16 < bytes;
+         unit += step) {
+        const struct check_16 v = fill_unit(f, code, unit);
+        const uint64_t left = bytes - unit * 16;
+        fill_store(f->out + unit * 16, &v, 1u << shift, 0,
+                   (left < 16 ? (uint32_t)left : 16) >> shift);
+    }
+}
+
+/* Rows start and end within units. */
+static __device__ inline void fill_rows(const struct check_fill *f, uint32_t shift,
+                                        const uint8_t *code)
+{
+    const uint32_t per_unit = 16u >> shift;
+    for (struct check_at at = check_begin(&f->walk); at.row < f->walk.rows;
+         check_next(&f->walk, &at)) {
+        const uint64_t start = at.row * f->cols, unit = (start >> (4 - shift)) + at.unit;
+        const uint32_t skip = at.unit ? 0 : (uint32_t)start & (per_unit - 1);
+        const uint64_t col = (unit << (4 - shift)) + skip - start, left = f->cols - col;
+        const uint32_t end = left < per_unit - skip ? skip + (uint32_t)left : per_unit;
+        if (col >= f->cols)
+            continue;
+        const struct check_16 v = fill_unit(f, code, unit);
+        fill_store(f->out + at.row * f->pitch + (col << shift), &v, 1u << shift, skip, end);
+    }
+}
+
 __global__ void __launch_bounds__(CHECK_THREADS) check_fill(struct check_args a)
 {
     HIP_DYNAMIC_SHARED(uint8_t, code)
     const struct check_fill f = ((const struct check_fill *)a.table)[blockIdx.y];
-    const uint32_t shift = fill_shift(f.dtype), size = 1u << shift, per_unit = 16u >> shift;
+    const uint32_t shift = fill_shift(f.dtype);
 
-    if (size == 1 && f.kind != FILL_ZERO)
+    if (shift == 0)
         code[threadIdx.x] = fill_8(&f, threadIdx.x);
     __syncthreads();
     if (blockIdx.x >= f.walk.blocks)
         return;
-    for (struct check_at at = check_begin(&f.walk); at.row < f.walk.rows;
-         check_next(&f.walk, &at)) {
-        const uint64_t start = at.row * f.cols, unit = (start >> (4 - shift)) + at.unit;
-        const uint32_t skip = at.unit ? 0 : (uint32_t)start & (per_unit - 1);
-        const uint64_t col = (unit << (4 - shift)) + skip - start, left = f.cols - col;
-        const uint32_t end = left < per_unit - skip ? skip + (uint32_t)left : per_unit;
-        struct check_16 v = {{0, 0, 0, 0}};
-        if (col >= f.cols)
-            continue;
-        if (f.kind != FILL_ZERO) {
-            v = fill_random(f.seed, f.stream, unit);
-            fill_convert(&f, size, code, &v);
-        }
-        fill_store(f.out + at.row * f.pitch + (col << shift), &v, size, skip, end);
-    }
+    if (f.walk.rows == 1)
+        fill_dense(&f, shift, code);
+    else
+        fill_rows(&f, shift, code);
 }
 EXPORT_KERNEL(check_fill, struct check_args);

@@ -97,7 +97,7 @@ struct check_compare {
     uint64_t walk_cols;                  /* elements of a row of the walk */
     uint64_t rows, cols;
     uint32_t dtype, size, policy, exact;
-    uint32_t aligned; /* codes: all rows start at multiples of 16 bytes */
+    uint32_t aligned; /* all rows start at multiples of 16 bytes */
     uint32_t poison[2];
     uint64_t reference_poison; /* exact: its bits */
     uint32_t zero_mask;        /* the bits that make a value differ from zero */
