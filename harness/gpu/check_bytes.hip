@@ -150,7 +150,8 @@ static __device__ inline unsigned long long bytes_mix(struct check_16 v, uint64_
     return p ^ (q << 32 | q >> 32);
 }
 
-__global__ void __launch_bounds__(CHECK_THREADS) check_checksum(struct check_args a)
+/* Four blocks to a multiprocessor: it waits for loads more than it computes. */
+__global__ void __launch_bounds__(CHECK_THREADS, 4) check_checksum(struct check_args a)
 {
     HIP_DYNAMIC_SHARED(unsigned long long, lds)
     const struct check_region r = ((const struct check_region *)a.table)[blockIdx.y];

@@ -223,7 +223,8 @@ __global__ void __launch_bounds__(CHECK_THREADS) check_judge_codes(struct check_
 }
 EXPORT_KERNEL(check_judge_codes, struct check_args);
 
-__global__ void __launch_bounds__(CHECK_THREADS) check_judge_shifted(struct check_args a)
+/* Four blocks to a multiprocessor: it waits for loads more than it computes. */
+__global__ void __launch_bounds__(CHECK_THREADS, 4) check_judge_shifted(struct check_args a)
 {
     HIP_DYNAMIC_SHARED(double, lds)
     const struct check_compare c = ((const struct check_compare *)a.table)[blockIdx.y];
