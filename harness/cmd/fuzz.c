@@ -241,6 +241,8 @@ static int hunt(struct fuzz *f)
     if (campaign.pool)
         reporting_device(&f->reporting, pool_device(campaign.pool));
     enum campaign_end end = campaign.pool ? campaign_run(&campaign, err) : CAMPAIGN_FAILED;
+    if (end == CAMPAIGN_DONE || end == CAMPAIGN_STOPPED)
+        reporting_finish(&f->reporting, campaign.pool);
     pool_destroy(campaign.pool);
     list_findings(f);
     if (end == CAMPAIGN_FAILED || f->failed)

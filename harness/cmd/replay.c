@@ -86,6 +86,8 @@ static int replay(struct replay *r, struct error *err)
     if (campaign.pool)
         reporting_device(&r->reporting, pool_device(campaign.pool));
     enum campaign_end end = campaign.pool ? campaign_run(&campaign, err) : CAMPAIGN_FAILED;
+    if (end == CAMPAIGN_DONE || end == CAMPAIGN_STOPPED)
+        reporting_finish(&r->reporting, campaign.pool);
     pool_destroy(campaign.pool);
     return end == CAMPAIGN_FAILED || r->failed
                ? reporting_fail(&r->reporting, err)

@@ -6,6 +6,8 @@
 #include "harness/base/clock.h"
 #include "harness/report/symbol.h"
 
+#define MIB(bytes) ((double)(bytes) / (1 << 20))
+
 enum { EXIT_NOTHING_RAN = 5, EXIT_INTERRUPTED = 130 };
 
 /* Closes the sinks; all, even when one fails. */
@@ -44,6 +46,42 @@ void reporting_device(struct reporting *r, const char *text)
     snprintf(r->summary.device, sizeof(r->summary.device), "%s", text);
     if (strcmp(r->device, "cpu") != 0)
         human_line(&r->human, "device %s: %s", r->device, text);
+}
+
+/* Takes what became of one GPU's memory. */
+static void take_memory(struct reporting *r, const struct pool_memory *m)
+{
+    struct summary_memory *out = &r->summary.memory[r->summary.n_memory++];
+    uint64_t missing = pool_memory_missing(m);
+    const struct device_set one = {.id = {m->id}, .count = 1};
+    *out = (struct summary_memory){.checked = m->checked,
+                                   .returned = m->checked && !missing,
+                                   .baseline = m->baseline,
+                                   .after = m->after,
+                                   .driver = m->driver};
+    device_format(&one, out->device, sizeof(out->device));
+    if (missing)
+        human_line(&r->human,
+                   "memory of %s: %.1f MiB did not come back: %.1f MiB are free beside a fresh "
+                   "process, %.1f beside the one that ran cases (%.1f are the driver's)",
+                   out->device, MIB(missing), MIB(m->baseline), MIB(m->after), MIB(m->driver));
+    else if (m->asked && !m->checked)
+        human_line(&r->human, "memory of %s: a worker died or hung when it was to give it back",
+                   out->device);
+    else if (!r->human.quiet)
+        human_line(&r->human, "memory of %s: %s", out->device,
+                   m->checked ? "all is free again" : "not checked, no worker was left");
+    if (missing || (m->asked && !m->checked))
+        r->summary.exit_code = exit_worse(r->summary.exit_code, 6);
+}
+
+void reporting_finish(struct reporting *r, struct pool *pool)
+{
+    struct pool_memory memory[DEVICE_MAX];
+    _Static_assert((int)DEVICE_MAX == (int)SUMMARY_DEVICES, "");
+    unsigned count = pool_finish(pool, memory);
+    for (unsigned i = 0; i < count; i++)
+        take_memory(r, &memory[i]);
 }
 
 bool reporting_result(struct reporting *r, const struct kase *kase, const char *source,

@@ -7,6 +7,7 @@
 
 #include "harness/cmd/options.h"
 #include "harness/report/human.h"
+#include "harness/run/pool.h"
 
 struct reporting {
     struct human human;
@@ -20,6 +21,10 @@ bool reporting_open(struct reporting *, const struct options *, struct error *) 
 
 /* Takes what the device is; a GPU is told to people too. */
 void reporting_device(struct reporting *, const char *text);
+
+/* Ends the pool's workers. On a GPU, memory that did not come back is told to people and makes the
+ * exit code 6. */
+void reporting_finish(struct reporting *, struct pool *);
 
 /* Takes one verdict. `source` says where the case came from; `mutant` may be NULL. */
 bool reporting_result(struct reporting *, const struct kase *, const char *source,

@@ -60,6 +60,8 @@ int cmd_run(const struct options *o)
     if (campaign.pool)
         reporting_device(&run.reporting, pool_device(campaign.pool));
     enum campaign_end end = campaign.pool ? campaign_run(&campaign, &err) : CAMPAIGN_FAILED;
+    if (end == CAMPAIGN_DONE || end == CAMPAIGN_STOPPED)
+        reporting_finish(&run.reporting, campaign.pool);
     pool_destroy(campaign.pool);
     int code = end == CAMPAIGN_FAILED || run.failed
                    ? reporting_fail(&run.reporting, &err)

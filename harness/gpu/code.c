@@ -268,6 +268,14 @@ static int hip_function(const struct gpu_api *api, const struct gpu_module *m, c
     return api->module_function(out, m->module, symbol);
 }
 
+bool gpu_code_loaded(const struct gpu_code *code, const struct kernel *kernel)
+{
+    for (size_t i = 0; i < code->n_loaded; i++)
+        if (code->loaded[i].kernel == kernel)
+            return true;
+    return false;
+}
+
 bool gpu_code_function(struct gpu_code *code, const struct kernel *kernel, void **function,
                        struct error *err)
 {

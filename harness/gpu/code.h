@@ -49,4 +49,7 @@ bool gpu_code_names(const char *symbol, const char *name);
 bool gpu_code_elf_symbol(const void *elf, size_t size, const char *name, char *out,
                          size_t out_size) MUST_CHECK;
 
+/* Whether gpu_code_function() has given out this kernel before. */
+bool gpu_code_loaded(const struct gpu_code *, const struct kernel *);
+
 #endif

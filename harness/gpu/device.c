@@ -27,6 +27,7 @@ enum { UNTOUCHED = 0xa5 };
 #define RESIDENT_LIMIT ((size_t)4 << 30)
 
 #define SPIN_SECONDS            200e-6
+#define SETTLE_SECONDS          1.0
 #define LDS_WITHOUT_ASKING      (48 * 1024)
 #define CUDA_MAX_DYNAMIC_SHARED 8 /* CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES */
 
@@ -55,7 +56,8 @@ struct device_gpu {
     struct pending pending[MAX_PENDING];
     size_t n_pending, staged;
     double timeout_s;
-    int log; /* the kernel's, or -1 */
+    uint64_t driver_memory; /* see struct device_memory */
+    int log;                /* the kernel's, or -1 */
 };
 
 static struct device_gpu *gpu_of(struct device *device)
@@ -444,10 +446,9 @@ static bool replay(struct device_gpu *gpu, struct device_finding *out)
     return result == GPU_SUCCESS || launch_failed(gpu, "the captured graph", result, out);
 }
 
-static bool launch(struct device *device, const struct device_run *run, struct device_finding *out)
+static bool launch_as(struct device_gpu *gpu, const struct device_run *run,
+                      struct device_finding *out)
 {
-    struct device_gpu *gpu = gpu_of(device);
-    *out = (struct device_finding){.granule = 1};
     switch (run->launch) {
     case LAUNCH_EAGER:
         return launch_eager(gpu, run->plan, out);
@@ -457,6 +458,38 @@ static bool launch(struct device *device, const struct device_run *run, struct d
         return replay(gpu, out);
     }
     return false;
+}
+
+/* 0 when the device does not say. */
+static uint64_t free_memory(struct device_gpu *gpu)
+{
+    size_t left, all;
+    return gpu->api.mem_info(&left, &all) == GPU_SUCCESS ? left : 0;
+}
+
+static bool has_new_kernel(const struct device_gpu *gpu, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->step[i].kind == STEP_KERNEL && !gpu_code_loaded(&gpu->code, plan->step[i].kernel))
+            return true;
+    return false;
+}
+
+/* Loading a kernel and launching it for the first time makes the driver allocate for its code and
+ * the private memory of its threads; tensors are placed before and stay. */
+static bool launch(struct device *device, const struct device_run *run, struct device_finding *out)
+{
+    struct device_gpu *gpu = gpu_of(device);
+    *out = (struct device_finding){.granule = 1};
+    if (run->launch == LAUNCH_REPLAY || !has_new_kernel(gpu, run->plan))
+        return launch_as(gpu, run, out);
+    uint64_t before = free_memory(gpu);
+    if (!launch_as(gpu, run, out))
+        return false;
+    uint64_t after = free_memory(gpu);
+    if (after < before)
+        gpu->driver_memory += before - after;
+    return true;
 }
 
 /* --- Opening and closing --- */
@@ -471,6 +504,24 @@ static void trim(struct device *device)
     struct device_gpu *gpu = gpu_of(device);
     if (gpu_arena_resident(&gpu->arena) > RESIDENT_LIMIT)
         gpu_arena_trim(&gpu->arena);
+}
+
+/* What other processes had may come back behind their end: waits until no more does. */
+static bool give_back(struct device *device, struct device_memory *memory, struct error *err)
+{
+    struct device_gpu *gpu = gpu_of(device);
+    size_t left = 0, all, before;
+    double end = clock_seconds() + SETTLE_SECONDS;
+    drop_graph(gpu);
+    gpu_arena_release(&gpu->arena);
+    do {
+        before = left;
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        if (!gpu_good(&gpu->api, gpu->api.mem_info(&left, &all), "ask for free memory", err))
+            return false;
+    } while (left > before && clock_seconds() < end);
+    *memory = (struct device_memory){.free = left, .driver = gpu->driver_memory};
+    return true;
 }
 
 static void close_gpu(struct device *device)
@@ -517,6 +568,7 @@ static const struct device_driver driver = {.place = place,
                                             .finish = finish,
                                             .resident = resident,
                                             .trim = trim,
+                                            .give_back = give_back,
                                             .close = close_gpu};
 
 static bool describe(struct device_gpu *gpu, struct error *err)

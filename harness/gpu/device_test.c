@@ -218,6 +218,32 @@ static void finds_all_devices(void **state)
     unsetenv("FAKE_DEVICES");
 }
 
+/* Also behind a fault, whose worker is gone with all it had. */
+static void gives_memory_back(void **state)
+{
+    struct session_options options = on_gpu;
+    struct pool_memory memory[DEVICE_MAX];
+    (void)state;
+    options.timeout_s = 10;
+    for (int leak = 0; leak < 2; leak++) {
+        if (leak)
+            setenv("FAKE_LEAK", "1", 1);
+        struct pool *pool = make_pool(&options);
+        assert_int_equal(judge(pool, doctor_case(DOCTOR_READ_BEHIND)).kind, VERDICT_OOB);
+        assert_int_equal(judge(pool, mini_case(30000, 1000, MINI_FINE)).kind, VERDICT_WRONG);
+        assert_int_equal(pool_finish(pool, memory), 1);
+        assert_true(memory[0].checked);
+        assert_int_equal(memory[0].baseline, (uint64_t)16 << 30);
+        assert_int_equal(memory[0].driver, 0);
+        if (leak)
+            assert_true(pool_memory_missing(&memory[0]) >= 120 << 20);
+        else
+            assert_int_equal(pool_memory_missing(&memory[0]), 0);
+        pool_destroy(pool);
+    }
+    unsetenv("FAKE_LEAK");
+}
+
 static void reads_device_names(void **state)
 {
     struct error err;
@@ -289,6 +315,7 @@ int main(void)
         cmocka_unit_test(shares_cases_between_devices),
         cmocka_unit_test(reads_device_names),
         cmocka_unit_test(finds_all_devices),
+        cmocka_unit_test(gives_memory_back),
     };
     pool_catch_signals();
     return cmocka_run_group_tests(tests, setup, NULL);

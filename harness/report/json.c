@@ -132,6 +132,25 @@ static bool json_result(struct sink *sink, const struct result *r, struct error 
     return write_line((struct json_sink *)sink, o, ok, err);
 }
 
+static bool put_memory(json_t *o, const struct summary *s)
+{
+    json_t *list = json_array();
+    bool ok = list != NULL;
+    for (unsigned i = 0; ok && i < s->n_memory; i++) {
+        const struct summary_memory *m = &s->memory[i];
+        json_t *one = json_pack("{s:s, s:b}", "device", m->device, "checked", m->checked);
+        ok = one && !json_array_append_new(list, one) &&
+             (!m->checked || (put(one, "returned", json_boolean(m->returned)) &&
+                              put(one, "baseline", json_integer((json_int_t)m->baseline)) &&
+                              put(one, "after", json_integer((json_int_t)m->after)) &&
+                              put(one, "driver", json_integer((json_int_t)m->driver))));
+    }
+    if (ok && s->n_memory)
+        return put(o, "memory", list);
+    json_decref(list);
+    return ok;
+}
+
 static bool write_summary(struct json_sink *json, const struct summary *s, struct error *err)
 {
     json_t *o = json_object(), *kinds = json_object();
@@ -146,7 +165,7 @@ static bool write_summary(struct json_sink *json, const struct summary *s, struc
          put(o, "verdicts", json_incref(kinds)) && put_ms(o, s->seconds * 1e3) &&
          put(o, "exit", json_integer(s->exit_code)) &&
          put(o, "interrupted", json_boolean(s->interrupted)) &&
-         put_optional(o, "device", s->device) && ok;
+         put_optional(o, "device", s->device) && put_memory(o, s) && ok;
     json_decref(kinds);
     return write_line(json, o, ok, err);
 }

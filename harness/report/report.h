@@ -39,6 +39,15 @@ struct result {
 /* The command that repeats a result: "harness run 'LINE'". */
 void result_repro(const struct result *, struct text *out);
 
+/* Whether a GPU had its memory back; bytes. */
+struct summary_memory {
+    char device[16]; /* "cuda:0" */
+    bool checked, returned;
+    uint64_t baseline, after, driver; /* when checked; see struct pool_memory */
+};
+
+enum { SUMMARY_DEVICES = 16 };
+
 /* `cases` is the sum of the three behind it; the failed are all that verdict_passed denies. */
 struct summary {
     uint64_t cases, passed, refused, failed;
@@ -47,6 +56,8 @@ struct summary {
     int exit_code;
     bool interrupted;
     char device[256]; /* what the device was, or empty */
+    struct summary_memory memory[SUMMARY_DEVICES];
+    unsigned n_memory; /* 0 on the CPU device */
 };
 
 /* Counts a verdict; `exit_code` becomes that of the worst so far. */

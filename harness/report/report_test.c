@@ -252,7 +252,10 @@ static void test_json(void **state)
 {
     (void)state;
     struct example e;
-    struct summary summary = {.seconds = 0.5, .interrupted = true};
+    struct summary summary = {.seconds = 0.5, .interrupted = true, .n_memory = 2};
+    summary.memory[0] = (struct summary_memory){
+        .device = "cuda:0", .checked = true, .baseline = 5, .after = 3, .driver = 1};
+    summary.memory[1] = (struct summary_memory){.device = "cuda:1"};
     const char *path = in_folder("a.jsonl");
     struct sink *sink = json_open(path, "run", NULL);
     assert_non_null(sink);
@@ -326,6 +329,12 @@ static void test_json(void **state)
     assert_true(json_real_value(json_object_get(o, "ms")) == 500);
     assert_int_equal(json_integer_value(json_object_get(o, "exit")), 3);
     assert_true(json_is_true(json_object_get(o, "interrupted")));
+    const json_t *memory = json_object_get(o, "memory");
+    assert_int_equal(json_array_size(memory), 2);
+    assert_string_equal(member(json_array_get(memory, 0), "device"), "cuda:0");
+    assert_true(json_is_false(json_object_get(json_array_get(memory, 0), "returned")));
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(memory, 0), "after")), 3);
+    assert_null(json_object_get(json_array_get(memory, 1), "returned"));
     json_decref(o);
     unlink(path);
 }

@@ -78,6 +78,15 @@ struct device_finding {
     bool lost;    /* the device is of no more use to this process */
 };
 
+/* Memory of a GPU when a process has given back all it can, in bytes. */
+struct device_memory {
+    uint64_t free;   /* on the device, whoever has the rest */
+    uint64_t driver; /* what the driver has taken for this process's kernels, and does not return */
+};
+
+/* Beside that, a driver keeps page tables and pools of its own. */
+#define DEVICE_MEMORY_ALLOWANCE ((uint64_t)64 << 20)
+
 struct device;
 
 /* Functions that return false set the error, which is the harness's own; only `launch` judges. */
@@ -96,6 +105,9 @@ struct device_driver {
     /* Bytes of memory held beside the host's arena, and a way to hold less. */
     size_t (*resident)(const struct device *);
     void (*trim)(struct device *);
+    /* Gives back all memory, tensors included, and looks what is free then; NULL where there is
+     * none but the host's. */
+    bool (*give_back)(struct device *, struct device_memory *, struct error *);
     void (*close)(struct device *); /* frees the device, not the arena */
 };
 

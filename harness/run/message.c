@@ -6,9 +6,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum message_type { MESSAGE_CASE = 1, MESSAGE_VERDICT = 2, MESSAGE_HELLO = 3 };
+enum message_type { MESSAGE_CASE = 1, MESSAGE_VERDICT = 2, MESSAGE_HELLO = 3, MESSAGE_MEMORY = 4 };
 
-enum { MESSAGE_MAGIC = 0x4B4E5248, MESSAGE_VERSION = 2 };
+enum { MESSAGE_MAGIC = 0x4B4E5248, MESSAGE_VERSION = 3 };
 
 struct header {
     uint32_t magic;
@@ -128,4 +128,19 @@ bool message_receive_hello(int fd, struct hello *hello)
     struct header h;
     return receive_header(fd, MESSAGE_HELLO, sizeof(*hello), sizeof(*hello), &h) &&
            read_all(fd, hello, sizeof(*hello));
+}
+
+bool message_send_memory(int fd, const struct device_memory *memory)
+{
+    struct header h = header_of(MESSAGE_MEMORY, 0, sizeof(*memory));
+    struct device_memory copy = *memory;
+    struct iovec parts[] = {{&h, sizeof(h)}, {&copy, sizeof(copy)}};
+    return write_all(fd, parts, 2);
+}
+
+bool message_receive_memory(int fd, struct device_memory *memory)
+{
+    struct header h;
+    return receive_header(fd, MESSAGE_MEMORY, sizeof(*memory), sizeof(*memory), &h) &&
+           read_all(fd, memory, sizeof(*memory));
 }

@@ -9,6 +9,7 @@
 #include "harness/base/error.h"
 #include "harness/case/kase.h"
 #include "harness/op/verdict.h"
+#include "harness/run/device.h"
 
 /* Sends a case; false when the other end is gone. */
 bool message_send_case(int fd, uint64_t ticket, const struct kase *) MUST_CHECK;
@@ -26,6 +27,10 @@ struct hello {
     struct error error; /* ERROR_NONE: it is ready */
     char device[256];   /* what the device is */
 };
+
+/* What a worker on a GPU says last, when its supervisor has closed the other pipe. */
+bool message_send_memory(int fd, const struct device_memory *) MUST_CHECK;
+bool message_receive_memory(int fd, struct device_memory *) MUST_CHECK;
 
 bool message_send_hello(int fd, const struct hello *) MUST_CHECK;
 bool message_receive_hello(int fd, struct hello *) MUST_CHECK;

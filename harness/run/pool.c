@@ -22,6 +22,9 @@ enum { MAX_WORKERS = 256, MAX_DYING = 64 };
 /* For a worker to open its device. */
 #define START_PATIENCE 60.0
 
+/* For a worker to give its memory back. */
+#define FINISH_PATIENCE 10.0
+
 enum worker_state { WORKER_NONE, WORKER_STARTING, WORKER_IDLE, WORKER_BUSY };
 
 struct worker {
@@ -96,6 +99,9 @@ static void worker_main(const struct session_options *options, int from, int to,
         if (!message_send_verdict(to, ticket, &verdict, session_lost(session)))
             break;
     }
+    struct device_memory memory;
+    if (session_give_back(session, &memory) && !message_send_memory(to, &memory))
+        _exit(6);
     _exit(0);
 }
 
@@ -311,6 +317,77 @@ void pool_destroy(struct pool *pool)
     bury(pool, true);
     free(pool->worker);
     free(pool);
+}
+
+/* --- Memory of GPUs behind a run --- */
+
+static bool readable(int fd, double seconds)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, (int)(seconds * 1e3)) > 0;
+}
+
+/* Has a worker give its memory back, and ends it. */
+static bool worker_leaves(struct worker *w, struct device_memory *memory)
+{
+    close_fd(w->to); /* which tells it */
+    w->to = -1;
+    bool heard = readable(w->from, FINISH_PATIENCE) && message_receive_memory(w->from, memory);
+    worker_end(w);
+    return heard;
+}
+
+/* An idle worker of the device, after all others on it have been ended. */
+static struct worker *last_of_device(struct pool *pool, unsigned device)
+{
+    struct worker *last = NULL;
+    for (unsigned i = 0; i < pool->started; i++) {
+        struct worker *w = &pool->worker[i];
+        if (w->device != device)
+            continue;
+        if (!last && i < pool->count && w->state == WORKER_IDLE)
+            last = w;
+        else
+            worker_end(w);
+    }
+    return last;
+}
+
+static void check_memory(struct pool *pool, struct worker *w, struct pool_memory *out)
+{
+    struct device_memory after, baseline;
+    struct error err;
+    if (!worker_leaves(w, &after) || !worker_start(pool, w, &err) ||
+        !readable(w->from, START_PATIENCE) || !worker_ready(pool, w, &err) ||
+        !worker_leaves(w, &baseline))
+        return;
+    out->baseline = baseline.free;
+    out->after = after.free;
+    out->driver = after.driver;
+    out->checked = true;
+}
+
+uint64_t pool_memory_missing(const struct pool_memory *m)
+{
+    uint64_t kept = m->after + m->driver + DEVICE_MEMORY_ALLOWANCE;
+    return m->checked && kept < m->baseline ? m->baseline - m->after - m->driver : 0;
+}
+
+unsigned pool_finish(struct pool *pool, struct pool_memory out[DEVICE_MAX])
+{
+    const struct session_options *session = &pool->options.session;
+    unsigned devices = devices_of(pool);
+    if (session->device.kind == DEVICE_CPU)
+        return 0;
+    bury(pool, true);
+    for (unsigned i = 0; i < devices; i++) {
+        out[i] = (struct pool_memory){.id = session->devices.count ? session->devices.id[i]
+                                                                   : session->device};
+        struct worker *w = last_of_device(pool, i);
+        if ((out[i].asked = w != NULL))
+            check_memory(pool, w, &out[i]);
+    }
+    return devices;
 }
 
 const char *pool_device(const struct pool *pool)

@@ -39,6 +39,25 @@ struct pool *pool_create(const struct pool_options *, struct error *);
 /* Kills the workers; what they held is lost. */
 void pool_destroy(struct pool *);
 
+/* What a run has left of a GPU's memory. */
+struct pool_memory {
+    struct device_id id;
+    bool asked;        /* a worker that has run cases was there to be asked */
+    bool checked;      /* both processes have answered, the figures are there */
+    uint64_t baseline; /* bytes free beside a fresh worker, which has run nothing */
+    uint64_t after;    /* bytes free beside the worker that has run cases, all given back */
+    uint64_t driver;   /* bytes that the driver has taken for its kernels */
+};
+
+/* Bytes that did not come back, 0 when there are none beyond what a driver keeps. */
+uint64_t pool_memory_missing(const struct pool_memory *);
+
+/* Ends all workers, which must be idle, and checks for each GPU that its memory is free again. A
+ * worker on it gives everything back and looks, alone; when it is gone, a fresh worker looks. So
+ * what other programs do on the GPU matters only in the moment between the two. Returns the number
+ * of devices, 0 for the CPU device. */
+unsigned pool_finish(struct pool *, struct pool_memory out[DEVICE_MAX]);
+
 bool pool_has_room(const struct pool *);
 bool pool_busy(const struct pool *);
 

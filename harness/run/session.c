@@ -96,6 +96,12 @@ bool session_lost(const struct session *s)
     return s->lost;
 }
 
+bool session_give_back(struct session *s, struct device_memory *memory)
+{
+    const struct device_driver *driver = s->device->driver;
+    return !s->lost && driver->give_back && driver->give_back(s->device, memory, NULL);
+}
+
 static void drop(struct scratch *scratch)
 {
     free(scratch->data);

@@ -40,6 +40,10 @@ const char *session_device(const struct session *);
 /* Whether the device takes no more cases in this process. */
 bool session_lost(const struct session *);
 
+/* Gives all memory of the device back and says how much is free then; the session takes no more
+ * cases. False when the device has no memory of its own, or is lost. */
+bool session_give_back(struct session *, struct device_memory *);
+
 /* Bytes of tensor memory held now; falls back after large cases by itself. */
 size_t session_resident(const struct session *);
 

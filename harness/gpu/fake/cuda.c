@@ -5,7 +5,8 @@
  * device's executor when it is launched. A kernel that faults makes the context useless for good,
  * with the error code that the real driver gives, and the address in a file in place of the kernel
  * log
- * ($HARNESS_KERNEL_LOG). $FAKE_DEVICES is another number of devices to pretend, or "dies".
+ * ($HARNESS_KERNEL_LOG). $FAKE_DEVICES is another number of devices to pretend, or "dies";
+ * with $FAKE_LEAK, memory that is released is not free again.
  *
  * It knows what the function table of harness/gpu/runtime.h uses, and of that only what our calls
  * need. What is out of order is answered by an error, as there.
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "harness/cpu/exec.h"
@@ -32,7 +34,8 @@ enum {
 };
 enum { BAD_DEVICE = 101, BAD_IMAGE = 200, BAD_CONTEXT = 201, CAPTURING = 900 };
 
-static int broken; /* the error that every call gives since a kernel failed */
+static size_t allocated; /* bytes of device memory */
+static int broken;       /* the error that every call gives since a kernel failed */
 
 /* A launch, a memset or a copy, as it is enqueued. */
 struct command {
@@ -88,7 +91,8 @@ static int error_name(int result, const char **name)
 
 static int mem_info(size_t *free_bytes, size_t *all_bytes)
 {
-    *free_bytes = *all_bytes = (size_t)16 << 30;
+    *all_bytes = (size_t)16 << 30;
+    *free_bytes = *all_bytes - allocated;
     return GPU_SUCCESS;
 }
 
@@ -372,11 +376,16 @@ static int create(uint64_t *handle, size_t size, const struct gpu_prop *prop,
         return GPU_INVALID_VALUE;
     int fd = memfd_create("fake gpu", MFD_CLOEXEC);
     *handle = (uint64_t)(fd + 1);
+    allocated += size;
     return fd >= 0 && !ftruncate(fd, (off_t)size) ? GPU_SUCCESS : GPU_NO_MEMORY;
 }
 
 static int release(uint64_t handle)
 {
+    struct stat is;
+    if (getenv("FAKE_LEAK") || fstat((int)handle - 1, &is))
+        return GPU_SUCCESS;
+    allocated -= (size_t)is.st_size;
     return close((int)handle - 1) ? GPU_INVALID_VALUE : GPU_SUCCESS;
 }
 
