@@ -6,7 +6,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum message_type { MESSAGE_CASE = 1, MESSAGE_VERDICT = 2, MESSAGE_HELLO = 3, MESSAGE_MEMORY = 4 };
+enum message_type {
+    MESSAGE_CASE = 1,
+    MESSAGE_VERDICT = 2,
+    MESSAGE_HELLO = 3,
+    MESSAGE_MEMORY = 4,
+    MESSAGE_END = 5
+};
 
 enum { MESSAGE_MAGIC = 0x4B4E5248, MESSAGE_VERSION = 3 };
 
@@ -128,6 +134,13 @@ bool message_receive_hello(int fd, struct hello *hello)
     struct header h;
     return receive_header(fd, MESSAGE_HELLO, sizeof(*hello), sizeof(*hello), &h) &&
            read_all(fd, hello, sizeof(*hello));
+}
+
+bool message_send_end(int fd)
+{
+    struct header h = header_of(MESSAGE_END, 0, 0);
+    struct iovec part = {&h, sizeof(h)};
+    return write_all(fd, &part, 1);
 }
 
 bool message_send_memory(int fd, const struct device_memory *memory)

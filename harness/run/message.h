@@ -28,7 +28,10 @@ struct hello {
     char device[256];   /* what the device is */
 };
 
-/* What a worker on a GPU says last, when its supervisor has closed the other pipe. */
+/* Tells a worker that there are no more cases: message_receive_case() is false there. */
+bool message_send_end(int fd) MUST_CHECK;
+
+/* What a worker on a GPU says last, when it has been told that. */
 bool message_send_memory(int fd, const struct device_memory *) MUST_CHECK;
 bool message_receive_memory(int fd, struct device_memory *) MUST_CHECK;
 

@@ -330,9 +330,8 @@ static bool readable(int fd, double seconds)
 /* Has a worker give its memory back, and ends it. */
 static bool worker_leaves(struct worker *w, struct device_memory *memory)
 {
-    close_fd(w->to); /* which tells it */
-    w->to = -1;
-    bool heard = readable(w->from, FINISH_PATIENCE) && message_receive_memory(w->from, memory);
+    bool heard = message_send_end(w->to) && readable(w->from, FINISH_PATIENCE) &&
+                 message_receive_memory(w->from, memory);
     worker_end(w);
     return heard;
 }
