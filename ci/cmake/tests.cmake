@@ -30,11 +30,15 @@ foreach(source IN LISTS test_sources)
 endforeach()
 
 # The fake driver of the GPU device's test, which looks for kernels in the test itself.
-add_library(fake_cuda MODULE harness/gpu/fake/cuda.c)
-target_compile_options(fake_cuda PRIVATE -Wno-missing-prototypes)
-target_link_libraries(fake_cuda PRIVATE harness_flags)
-set_target_properties(fake_cuda PROPERTIES PREFIX "" OUTPUT_NAME libcuda SUFFIX .so.1
-    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/fake)
-target_link_options(fake_cuda PRIVATE -Wl,-soname,libcuda.so.1)
+foreach(fake cuda.so.1 amdhip64.so)
+    string(REGEX REPLACE "[.].*" "" vendor ${fake})
+    add_library(fake_${vendor} MODULE harness/gpu/fake/cuda.c)
+    target_compile_options(fake_${vendor} PRIVATE -Wno-missing-prototypes)
+    target_link_libraries(fake_${vendor} PRIVATE harness_flags)
+    set_target_properties(fake_${vendor} PROPERTIES PREFIX "" OUTPUT_NAME lib${fake} SUFFIX ""
+        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/fake)
+    target_link_options(fake_${vendor} PRIVATE -Wl,-soname,lib${fake})
+    add_dependencies(device_test fake_${vendor})
+endforeach()
+target_compile_definitions(fake_amdhip64 PRIVATE FAKE_HIP)
 set_target_properties(device_test PROPERTIES ENABLE_EXPORTS ON)
-add_dependencies(device_test fake_cuda)

@@ -13,6 +13,7 @@
 #include "harness/gpu/arena.h"
 #include "harness/gpu/code.h"
 #include "harness/gpu/fault.h"
+#include "harness/run/crash.h"
 #include "harness/run/device.h"
 
 /* STAGING bytes of pinned memory; large tensors pass through its halves. */
@@ -56,6 +57,7 @@ struct device_gpu {
     struct pending pending[MAX_PENDING];
     size_t n_pending, staged;
     double timeout_s;
+    struct crash_note *note;
     uint64_t driver_memory; /* see struct device_memory */
     int log;                /* the kernel's, or -1 */
 };
@@ -481,6 +483,8 @@ static bool launch(struct device *device, const struct device_run *run, struct d
 {
     struct device_gpu *gpu = gpu_of(device);
     *out = (struct device_finding){.granule = 1};
+    if (gpu->note)
+        gpu->note->arena = gpu->arena;
     if (run->launch == LAUNCH_REPLAY || !has_new_kernel(gpu, run->plan))
         return launch_as(gpu, run, out);
     uint64_t before = free_memory(gpu);
@@ -582,7 +586,10 @@ static bool describe(struct device_gpu *gpu, struct error *err)
              "%.90s, %.30s, %.1f GiB, waves of %u lanes, code %016" PRIx64
              " (%zu objects), fault addresses %s",
              gpu->api.name, gpu->api.arch, (double)all_bytes / (1 << 30), gpu->api.wave, hash,
-             files, gpu->log >= 0 ? "from the kernel log" : "unknown: no kernel log");
+             files,
+             gpu->api.vendor == GPU_HIP ? "from the runtime"
+             : gpu->log >= 0            ? "from the kernel log"
+                                        : "unknown: no kernel log");
     return true;
 }
 
@@ -596,6 +603,7 @@ struct device *device_gpu_open(const struct device_options *options, struct aren
     }
     gpu->device = (struct device){.driver = &driver, .arena = arena};
     gpu->timeout_s = options->timeout_s;
+    gpu->note = options->note;
     scrub_environment();
     gpu->log = gpu_fault_log_open();
     gpu_code_init(&gpu->code, &gpu->api);

@@ -1,5 +1,6 @@
 /* The GPU device from the worker pool down to the driver's functions, over a fake driver. */
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -155,8 +157,7 @@ static void needs_the_device(void **state)
     assert_null(pool_create(&options, &err));
     assert_int_equal(err.kind, ERROR_NO_DEVICE);
     options.session.device = (struct device_id){DEVICE_HIP, 999};
-    assert_null(
-        pool_create(&options, &err)); /* unless this machine has ROCm and a GPU of index 0 */
+    assert_null(pool_create(&options, &err));
     assert_int_equal(err.kind, ERROR_NO_DEVICE);
 }
 
@@ -205,7 +206,7 @@ static void finds_all_devices(void **state)
     assert_int_equal(judge(pool, doctor_case(DOCTOR_NONE)).kind, VERDICT_PASS);
     pool_destroy(pool);
 
-    setenv("FAKE_DEVICES", "0", 1); /* and no HIP here: unless this machine has ROCm and a GPU */
+    setenv("FAKE_DEVICES", "0", 1); /* of either kind */
     assert_false(device_find_all(&set, &err));
     assert_int_equal(err.kind, ERROR_NO_DEVICE);
     assert_non_null(strstr(err.text, "no GPU here"));
@@ -216,6 +217,44 @@ static void finds_all_devices(void **state)
     assert_false(device_find_all(&set, &err));
     assert_non_null(strstr(err.text, "died or hung"));
     unsetenv("FAKE_DEVICES");
+}
+
+/* ROCm's runtime prints the address and aborts: the supervisor reads it, and passes it on. */
+static void reads_what_a_dying_worker_printed(void **state)
+{
+    struct session_options options = on_gpu;
+    char printed[1024] = "";
+    (void)state;
+    options.device.kind = DEVICE_HIP;
+    int ours = dup(STDERR_FILENO), file = memfd_create("stderr", MFD_CLOEXEC);
+    assert_true(ours >= 0 && file >= 0);
+    struct pool *pool = make_pool(&options);
+    assert_true(dup2(file, STDERR_FILENO) >= 0);
+    struct verdict behind = judge(pool, doctor_case(DOCTOR_READ_BEHIND));
+    struct verdict next = judge(pool, doctor_case(DOCTOR_NONE));
+    struct verdict before = judge(pool, doctor_case(DOCTOR_READ_BEFORE));
+    struct verdict wild = judge(pool, doctor_case(DOCTOR_WILD));
+    pool_destroy(pool);
+    dup2(ours, STDERR_FILENO);
+    close(ours);
+    assert_true(pread(file, printed, sizeof(printed) - 1, 0) > 0);
+    close(file);
+
+    assert_int_equal(behind.kind, VERDICT_OOB);
+    assert_int_equal(behind.detector, DETECTOR_GUARD_PAGE);
+    assert_string_equal(behind.tensor, "input");
+    assert_int_equal(behind.offset, 4000);
+    assert_string_equal(behind.signature, "access behind the end");
+    assert_non_null(strstr(behind.text, "Reason: Page not present"));
+    assert_int_equal(next.kind, VERDICT_PASS);
+    assert_int_equal(before.kind, VERDICT_OOB);
+    assert_string_equal(before.tensor, "input");
+    assert_int_equal(before.offset, -4096);
+    assert_int_equal(wild.kind, VERDICT_FAULT);
+    assert_int_equal(wild.detector, DETECTOR_TRAP);
+    const char *first = strstr(printed, "Memory access fault by GPU");
+    assert_non_null(first);
+    assert_non_null(strstr(first + 1, "Memory access fault by GPU"));
 }
 
 /* Also behind a fault, whose worker is gone with all it had. */
@@ -279,7 +318,7 @@ static void reads_device_names(void **state)
     }
 }
 
-/* Beside this program: the fake driver, which is then the libcuda.so.1 of this process and its
+/* Beside this program: the fake drivers, which are then the GPU runtimes of this process and its
  * children, code objects in its manner, and a kernel log. */
 static int setup(void **state)
 {
@@ -298,6 +337,13 @@ static int setup(void **state)
     mkdir(path, 0777);
     snprintf(path, sizeof(path), "%s/code/sm_00/doctor_kernels.fatbin", folder);
     assert_true(file_write(path, image, sizeof(image) - 1, &err));
+    snprintf(path, sizeof(path), "%s/fake/libamdhip64.so", folder);
+    assert_non_null(dlopen(path, RTLD_NOW | RTLD_GLOBAL));
+    char link[PATH_MAX + 64]; /* it is its own code object too */
+    snprintf(link, sizeof(link), "%s/code/gfx000", folder);
+    mkdir(link, 0777);
+    snprintf(link, sizeof(link), "%s/code/gfx000/doctor_kernels.co", folder);
+    assert_true(symlink(path, link) == 0 || errno == EEXIST);
     snprintf(log_path, sizeof(log_path), "%s/kernel-log", folder);
     assert_true(file_write(log_path, "", 0, &err));
     return setenv("HARNESS_KERNEL_LOG", log_path, 1);
@@ -316,6 +362,7 @@ int main(void)
         cmocka_unit_test(reads_device_names),
         cmocka_unit_test(finds_all_devices),
         cmocka_unit_test(gives_memory_back),
+        cmocka_unit_test(reads_what_a_dying_worker_printed),
     };
     pool_catch_signals();
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -49,6 +49,7 @@ struct device_options {
     struct device_id id;
     unsigned wave; /* of the CPU device; a GPU has its own */
     double timeout_s;
+    struct crash_note *note; /* takes where tensors are before each launch, or NULL */
 };
 
 /* How a plan is enqueued. */

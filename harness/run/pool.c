@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "harness/base/clock.h"
+#include "harness/run/crash.h"
 #include "harness/run/message.h"
 
 enum { MAX_WORKERS = 256, MAX_DYING = 64 };
@@ -34,6 +35,7 @@ struct worker {
     uint64_t ticket;
     double deadline;
     unsigned device; /* which of the devices it has */
+    struct crash crash;
 };
 
 struct pool {
@@ -116,8 +118,12 @@ static void close_fd(int fd)
 /* A worker that is not there; its place stays that of the same device. */
 static void worker_forget(struct worker *w)
 {
-    *w =
-        (struct worker){.state = WORKER_NONE, .pid = -1, .to = -1, .from = -1, .device = w->device};
+    *w = (struct worker){.state = WORKER_NONE,
+                         .pid = -1,
+                         .to = -1,
+                         .from = -1,
+                         .device = w->device,
+                         .crash = {.log = -1}};
 }
 
 static bool worker_start(struct pool *pool, struct worker *w, struct error *err)
@@ -128,6 +134,9 @@ static bool worker_start(struct pool *pool, struct worker *w, struct error *err)
     if (session.devices.count)
         session.device = session.devices.id[w->device];
     worker_forget(w);
+    if (session.device.kind == DEVICE_HIP && !crash_open(&w->crash, err))
+        return false;
+    session.note = w->crash.note;
     if (pipe2(request, O_CLOEXEC) || pipe2(reply, O_CLOEXEC))
         goto failed;
     fflush(NULL); /* a child must not print what is still in our buffers */
@@ -141,6 +150,8 @@ static bool worker_start(struct pool *pool, struct worker *w, struct error *err)
         }
         close(request[1]);
         close(reply[0]);
+        if (w->crash.log >= 0)
+            crash_redirect(&w->crash);
         worker_main(&session, request[0], reply[1], parent);
     }
     close(request[0]);
@@ -156,6 +167,7 @@ failed:
         close_fd(request[i]);
         close_fd(reply[i]);
     }
+    crash_close(&w->crash);
     return false;
 }
 
@@ -163,6 +175,8 @@ static void worker_close(struct worker *w)
 {
     close_fd(w->to);
     close_fd(w->from);
+    crash_pass_on(&w->crash);
+    crash_close(&w->crash);
     worker_forget(w);
 }
 
@@ -478,11 +492,13 @@ static enum pool_event worker_lost(struct pool *pool, struct worker *w, bool hun
 {
     int status = 0;
     *ticket = w->ticket;
+    bool told = !hung && crash_judge(&w->crash, v);
     if (hung)
         worker_kill(pool, w);
     else
         status = worker_end(w);
-    verdict_lost(v, status, hung);
+    if (!told)
+        verdict_lost(v, status, hung);
     return worker_replace(pool, w, err) ? POOL_VERDICT : POOL_FAILED;
 }
 
@@ -494,6 +510,7 @@ static enum pool_event worker_done(struct pool *pool, struct worker *w, uint64_t
     if (!message_receive_verdict(w->from, ticket, v, &last) || *ticket != w->ticket)
         return worker_lost(pool, w, false, ticket, v, err);
     w->state = WORKER_IDLE;
+    crash_pass_on(&w->crash);
     if (!last)
         return POOL_VERDICT;
     worker_kill(pool, w);

@@ -9,6 +9,7 @@
 #include "harness/check/compare.h"
 #include "harness/report/dump.h"
 #include "harness/run/bind.h"
+#include "harness/run/crash.h"
 
 /* Tensor memory above this is given back behind the case that needed it. */
 #define RESIDENT_LIMIT ((size_t)256 << 20)
@@ -48,8 +49,10 @@ struct session *session_create(const struct session_options *options, struct err
         return NULL;
     }
     s->options = *options;
-    struct device_options device = {
-        .id = options->device, .wave = options->wave, .timeout_s = options->timeout_s};
+    struct device_options device = {.id = options->device,
+                                    .wave = options->wave,
+                                    .timeout_s = options->timeout_s,
+                                    .note = options->note};
     s->arena = arena_create(err);
     if (s->arena)
         s->device = device_open(&device, s->arena, err);
@@ -237,39 +240,6 @@ static void where_in_code(struct verdict *v, uintptr_t ip)
     v->object_offset = ip - (uintptr_t)info.dli_fbase;
 }
 
-static const char *access_name(const struct device_finding *f)
-{
-    return !f->direction_known ? "access" : f->is_write ? "write" : "read";
-}
-
-/* A fault inside the address range of a tensor. */
-static void tensor_fault(const struct trial *t, const struct device_finding *f)
-{
-    struct verdict *v = t->verdict;
-    const char *name = t->bind.tensor[f->at.slot].name;
-    int64_t size = (int64_t)t->bind.bytes[f->at.slot], offset = f->at.offset;
-    bool inside = offset < size && offset + (int64_t)f->granule > 0;
-    char where[96];
-    if (f->granule > 1)
-        snprintf(where, sizeof(where), "within %zu bytes from byte %lld", f->granule,
-                 (long long)offset);
-    else
-        snprintf(where, sizeof(where), "at byte %lld", (long long)offset);
-    snprintf(v->tensor, sizeof(v->tensor), "%s", name);
-    v->offset = offset;
-    if (f->at.readonly_store && inside) {
-        judged(v, VERDICT_INPUT_MODIFIED, DETECTOR_READ_ONLY, "store to an input");
-        snprintf(v->summary, sizeof(v->summary), "store to input %s %s of %lld", name, where,
-                 (long long)size);
-        return;
-    }
-    judged(v, VERDICT_OOB, DETECTOR_GUARD_PAGE, "");
-    snprintf(v->signature, sizeof(v->signature), "%s %s", access_name(f),
-             offset < 0 ? "before the start" : "behind the end");
-    snprintf(v->summary, sizeof(v->summary), "%s of %s %s; the tensor has %lld bytes",
-             access_name(f), name, where, (long long)size);
-}
-
 static bool judge_finding(const struct trial *t, const struct device_finding *f)
 {
     struct verdict *v = t->verdict;
@@ -277,7 +247,7 @@ static bool judge_finding(const struct trial *t, const struct device_finding *f)
     where_in_code(v, f->ip);
     snprintf(v->text, sizeof(v->text), "kernel %s", f->text);
     if (f->in_tensor && f->at.slot < t->bind.count) {
-        tensor_fault(t, f);
+        crash_in_tensor(v, t->bind.tensor[f->at.slot].name, t->bind.bytes[f->at.slot], f);
         return false;
     }
     snprintf(v->summary, sizeof(v->summary), "%.380s", f->text);
@@ -292,6 +262,19 @@ struct run {
     enum device_launch launch;
 };
 
+/* What the supervisor must know if this process does not come back. */
+static void note_tensors(const struct trial *t)
+{
+    struct crash_note *note = t->session->options.note;
+    if (!note)
+        return;
+    note->count = t->bind.count;
+    for (size_t i = 0; i < t->bind.count; i++) {
+        snprintf(note->tensor[i].name, sizeof(note->tensor[i].name), "%s", t->bind.tensor[i].name);
+        note->tensor[i].bytes = t->bind.bytes[i];
+    }
+}
+
 static bool launch_plan(struct trial *t, struct run run)
 {
     struct plan plan = {.count = 0};
@@ -299,6 +282,7 @@ static bool launch_plan(struct trial *t, struct run run)
     struct device_run launch = {.plan = &plan, .launch = run.launch, .order = run.order};
     struct device_finding finding;
     t->kase->op->plan(t->kase, t->bind.tensor, t->bind.device, &plan);
+    note_tensors(t);
     return device->driver->launch(device, &launch, &finding) || judge_finding(t, &finding);
 }
 

@@ -24,6 +24,7 @@ struct session_options {
     bool graph;                /* on a GPU: launch the first run as a captured graph, twice */
     double timeout_s;          /* for one launch */
     const char *dump_dir;      /* where every tensor of every case goes, or NULL */
+    struct crash_note *note;   /* filled before each launch, or NULL; a pool gives one */
 };
 
 struct session;

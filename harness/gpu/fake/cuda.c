@@ -1,10 +1,10 @@
 /*
- * A stand-in for libcuda.so.1, so that everything above the driver can be tested without a GPU. It
- * has two devices of architecture sm_00 with waves of 32 lanes. Device memory is a memory file
- * mapped as asked for; a kernel is the program's own CPU kernel of that name, run by the CPU
- * device's executor when it is launched. A kernel that faults makes the context useless for good,
- * with the error code that the real driver gives, and the address in a file in place of the kernel
- * log
+ * A stand-in for libcuda.so.1 (and with FAKE_HIP for libamdhip64.so), so that everything above the
+ * driver can be tested without a GPU. It has two devices of architecture sm_00 with waves of 32
+ * lanes. Device memory is a memory file mapped as asked for; a kernel is the program's own CPU
+ * kernel of that name, run by the CPU device's executor when it is launched. A kernel that faults
+ * makes the context useless for good, with the error code that the real driver gives, and the
+ * address in a file in place of the kernel log
  * ($HARNESS_KERNEL_LOG). $FAKE_DEVICES is another number of devices to pretend, or "dies";
  * with $FAKE_LEAK, memory that is released is not free again.
  *
@@ -35,7 +35,13 @@ enum {
 enum { BAD_DEVICE = 101, BAD_IMAGE = 200, BAD_CONTEXT = 201, CAPTURING = 900 };
 
 static size_t allocated; /* bytes of device memory */
-static int broken;       /* the error that every call gives since a kernel failed */
+#if defined(FAKE_HIP)
+#define FAKE_MAGIC "\177ELF"
+#else
+#define FAKE_MAGIC "fake "
+#endif
+
+static int broken; /* the error that every call gives since a kernel failed */
 
 /* A launch, a memset or a copy, as it is enqueued. */
 struct command {
@@ -131,7 +137,7 @@ static int attribute(int *value, int which, int device)
 static int module_load(void **module, const void *image)
 {
     *module = (void *)image; /* NOLINT: a handle */
-    return strncmp(image, "fake ", 5) != 0 ? BAD_IMAGE : GPU_SUCCESS;
+    return strncmp(image, FAKE_MAGIC, strlen(FAKE_MAGIC)) != 0 ? BAD_IMAGE : GPU_SUCCESS;
 }
 
 /* The program's own CPU kernels of those names. */
@@ -174,8 +180,11 @@ static int function_name(const char **name, void *function)
 
 static int module_function(void **function, void *module, const char *name)
 {
-    (void)function, (void)module, (void)name;
-    return GPU_NOT_FOUND;
+    char symbol[256];
+    (void)module;
+    snprintf(symbol, sizeof(symbol), "kernel_%s", name);
+    *function = dlsym(RTLD_DEFAULT, symbol);
+    return *function ? GPU_SUCCESS : GPU_NOT_FOUND;
 }
 
 static int set_function(void *function, int which, int value)
@@ -186,6 +195,30 @@ static int set_function(void *function, int which, int value)
 
 /* --- Running --- */
 
+#if defined(FAKE_HIP)
+static int set_device(int device)
+{
+    return device < DEVICES ? GPU_SUCCESS : BAD_DEVICE;
+}
+
+static int properties(union gpu_hip_properties *out, int device)
+{
+    static const int wave = WAVE;
+    memcpy(out->byte + GPU_HIP_WARP_SIZE, &wave, sizeof(wave));
+    snprintf((char *)out->byte + GPU_HIP_ARCH, GPU_HIP_ARCH_SIZE, "gfx000:xnack-");
+    return set_device(device);
+}
+
+/* As ROCm's runtime ends its process. */
+static int memory_fault(const struct cpu_finding *f)
+{
+    fprintf(stderr,
+            "Memory access fault by GPU node-1 (Agent handle: 0x1000) on address 0x%" PRIxPTR
+            ". Reason: Page not present or supervisor privilege.\n",
+            f->address & ~(uintptr_t)0xfff);
+    abort();
+}
+#else
 static void log_fault(const struct cpu_finding *f)
 {
     const char *path = getenv("HARNESS_KERNEL_LOG");
@@ -207,6 +240,13 @@ static void log_fault(const struct cpu_finding *f)
     close(log);
 }
 
+static int memory_fault(const struct cpu_finding *f)
+{
+    log_fault(f);
+    return broken = GPU_ILLEGAL_ADDRESS;
+}
+#endif
+
 static int run(const struct command *c)
 {
     struct cpu_finding finding;
@@ -227,8 +267,7 @@ static int run(const struct command *c)
     case CPU_MISUSE:
         return GPU_INVALID_VALUE;
     case CPU_FAULT:
-        log_fault(&finding);
-        return broken = GPU_ILLEGAL_ADDRESS;
+        return memory_fault(&finding);
     case CPU_TIMEOUT:
         return broken = GPU_NOT_READY; /* forever */
     default:
@@ -417,6 +456,45 @@ static int set_access(uint64_t at, size_t size, const struct gpu_access *access,
 
 #define EXPORT(function, symbol) __typeof__(function) symbol __attribute__((alias(#function)))
 
+#if defined(FAKE_HIP)
+EXPORT(init, hipInit);
+EXPORT(device_count, hipGetDeviceCount);
+EXPORT(device_get, hipDeviceGet);
+EXPORT(device_name, hipDeviceGetName);
+EXPORT(error_name, hipDrvGetErrorName);
+EXPORT(mem_info, hipMemGetInfo);
+EXPORT(host_alloc, hipHostMalloc);
+EXPORT(host_free, hipHostFree);
+EXPORT(module_load, hipModuleLoadData);
+EXPORT(module_function, hipModuleGetFunction);
+EXPORT(launch, hipModuleLaunchKernel);
+EXPORT(copy_in, hipMemcpyHtoDAsync);
+EXPORT(copy_out, hipMemcpyDtoHAsync);
+EXPORT(memset8, hipMemsetD8Async);
+EXPORT(stream_create, hipStreamCreateWithFlags);
+EXPORT(stream_query, hipStreamQuery);
+EXPORT(capture_begin, hipStreamBeginCapture);
+EXPORT(capture_end, hipStreamEndCapture);
+EXPORT(graph_instantiate, hipGraphInstantiateWithFlags);
+EXPORT(graph_launch, hipGraphLaunch);
+EXPORT(graph_free, hipGraphExecDestroy);
+EXPORT(graph_free, hipGraphDestroy);
+EXPORT(granularity, hipMemGetAllocationGranularity);
+EXPORT(reserve, hipMemAddressReserve);
+EXPORT(unreserve, hipMemAddressFree);
+EXPORT(create, hipMemCreate);
+EXPORT(release, hipMemRelease);
+EXPORT(map, hipMemMap);
+EXPORT(unmap, hipMemUnmap);
+EXPORT(set_access, hipMemSetAccess);
+EXPORT(set_device, hipSetDevice);
+EXPORT(properties, hipGetDevicePropertiesR0600);
+
+/* This file is its own code object: a kernel's symbol is all that is asked of one. */
+void doctor_sum(void)
+{
+}
+#else
 EXPORT(init, cuInit);
 EXPORT(device_count, cuDeviceGetCount);
 EXPORT(device_get, cuDeviceGet);
@@ -447,6 +525,9 @@ EXPORT(release, cuMemRelease);
 EXPORT(map, cuMemMap);
 EXPORT(unmap, cuMemUnmap);
 EXPORT(set_access, cuMemSetAccess);
+#endif
+
+/* Of no use, and no harm, in a HIP runtime. */
 EXPORT(retain, cuDevicePrimaryCtxRetain);
 EXPORT(set_current, cuCtxSetCurrent);
 EXPORT(attribute, cuDeviceGetAttribute);

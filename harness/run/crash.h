@@ -1,0 +1,52 @@
+/*
+ * What a dying worker leaves. ROCm's runtime answers a fault by a line on stderr, which has the
+ * address, and abort(): there is nobody left in the process to judge. So on a HIP device a worker's
+ * stderr is a memory file that the supervisor keeps, and before each launch the worker notes in
+ * shared memory which tensor is where. The supervisor joins the two when the worker is dead, and
+ * passes on to its own stderr whatever was printed.
+ */
+#ifndef HARNESS_RUN_CRASH_H
+#define HARNESS_RUN_CRASH_H
+
+#include <sys/types.h>
+
+#include "harness/gpu/arena.h"
+#include "harness/op/op.h"
+#include "harness/op/verdict.h"
+#include "harness/run/device.h"
+
+/* Written by the worker, read by the supervisor behind its death. */
+struct crash_note {
+    struct gpu_arena arena; /* for gpu_arena_locate() alone */
+    size_t count;
+    struct {
+        char name[sizeof(((struct verdict *)0)->tensor)];
+        size_t bytes;
+    } tensor[OP_MAX_TENSORS];
+};
+
+struct crash {
+    int log;                 /* what the worker prints; -1: none */
+    off_t passed;            /* bytes of it that have been passed on */
+    struct crash_note *note; /* shared with the worker */
+};
+
+/* Makes both; before the fork. */
+bool crash_open(struct crash *, struct error *) MUST_CHECK;
+void crash_close(struct crash *);
+
+/* In the worker: from here on stderr is the log. */
+void crash_redirect(const struct crash *);
+
+/* Writes to our stderr what is new in the log. */
+void crash_pass_on(struct crash *);
+
+/* Fills the verdict when the log tells of a fault; call it before crash_pass_on(). False, and the
+ * verdict as it was, when it does not. */
+bool crash_judge(const struct crash *, struct verdict *);
+
+/* Fills the verdict of a fault, at `f->at`, in a tensor's address range. */
+void crash_in_tensor(struct verdict *, const char *tensor, size_t bytes,
+                     const struct device_finding *f);
+
+#endif
