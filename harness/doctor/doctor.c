@@ -44,6 +44,8 @@ const struct defect defects[] = {
                      NULL, DEFECT_CPU},
     [DOCTOR_UNSTEADY] = {"unsteady", "a result that differs in every run", VERDICT_NONDETERMINISTIC,
                          DETECTOR_RERUN, NULL, NULL, DEFECT_ANYWHERE},
+    [DOCTOR_PLACEMENT] = {"placement", "a result that depends on where a tensor lies", VERDICT_OOB,
+                          DETECTOR_RERUN, NULL, NULL, DEFECT_ANYWHERE},
     [DOCTOR_WRONG] = {"wrong", "one wrong value in a thousand", VERDICT_WRONG, DETECTOR_COMPARE,
                       NULL, NULL, DEFECT_ANYWHERE},
     [DOCTOR_WANT] = {"want", "a literal expectation that does not hold", VERDICT_WRONG,

@@ -84,6 +84,8 @@ __global__ void doctor_sum(struct doctor_sum a)
         if (a.defect == DOCTOR_UNINITIALISED)
             a.output[i] = a.workspace[thread];
     }
+    if (a.defect == DOCTOR_PLACEMENT && thread == 0)
+        a.output[0] = (float)((uintptr_t)a.output >> 4 & 255);
     if (thread < 2) {
         a.strided[thread * a.pitch] = 1;
         a.strided[thread * a.pitch + 1] = 2;

@@ -1,5 +1,7 @@
 #include "harness/op/verdict.h"
 
+#include <stdio.h>
+
 static const struct {
     const char *name;
     int exit_code;
@@ -55,6 +57,15 @@ const char *detector_name(enum detector detector)
 bool verdict_passed(enum verdict_kind kind)
 {
     return kind == VERDICT_PASS || kind == VERDICT_REFUSED;
+}
+
+bool verdict_set(struct verdict *v, enum verdict_kind kind, enum detector detector,
+                 const char *signature)
+{
+    v->kind = kind;
+    v->detector = detector;
+    snprintf(v->signature, sizeof(v->signature), "%s", signature);
+    return false;
 }
 
 int verdict_exit(enum verdict_kind kind)

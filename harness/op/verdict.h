@@ -71,6 +71,9 @@ const char *verdict_name(enum verdict_kind); /* "pass", "oob", "guard-missed"...
 const char *detector_name(enum detector);
 bool verdict_passed(enum verdict_kind); /* pass, or refused as expected */
 
+/* Sets what is counted by; returns false, so that a failed check ends in one line. */
+bool verdict_set(struct verdict *, enum verdict_kind, enum detector, const char *signature);
+
 /* 0, 1, 3, 4 or 6; see the exit table of the manual. */
 int verdict_exit(enum verdict_kind);
 

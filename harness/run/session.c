@@ -10,6 +10,7 @@
 #include "harness/report/dump.h"
 #include "harness/run/bind.h"
 #include "harness/run/crash.h"
+#include "harness/run/guard.h"
 
 /* Tensor memory above this is given back behind the case that needed it. */
 #define RESIDENT_LIMIT ((size_t)256 << 20)
@@ -142,91 +143,10 @@ static void *scratch_get(struct scratch *scratch, size_t count, size_t size)
     return scratch->data;
 }
 
-static bool judged(struct verdict *v, enum verdict_kind kind, enum detector detector,
-                   const char *signature)
-{
-    v->kind = kind;
-    v->detector = detector;
-    snprintf(v->signature, sizeof(v->signature), "%s", signature);
-    return false;
-}
-
 static bool harness_error(struct verdict *v, const struct error *err)
 {
     snprintf(v->summary, sizeof(v->summary), "%.380s", err->text);
-    return judged(v, VERDICT_ERROR, DETECTOR_NONE, "error");
-}
-
-/* --- The host guard --- */
-
-static bool same(const char *a, const char *b)
-{
-    return a == b || (a && b && !strcmp(a, b));
-}
-
-static const char *or_legal(const char *reason)
-{
-    return reason ? reason : "legal";
-}
-
-/* True when the case is to be run; otherwise the verdict says how the guard fared. */
-static bool guard_lets_run(const struct kase *kase, struct verdict *v)
-{
-    const struct op *op = kase->op;
-    const char *expected = kase->refuse[0] ? kase->refuse : NULL;
-    const char *contract = op->contract(kase), *guard = op->guard(kase, NULL);
-    if (!same(expected, contract)) {
-        snprintf(v->summary, sizeof(v->summary),
-                 "the line expects the case to be %s, but by the operator's contract it is %s%s",
-                 or_legal(expected), or_legal(contract),
-                 contract ? " (to be refused: expect=refuse:REASON)" : "");
-        return judged(v, VERDICT_WRONG, DETECTOR_HOST_GUARD, "expectation");
-    }
-    if (same(guard, contract)) {
-        if (!contract)
-            return true;
-        snprintf(v->summary, sizeof(v->summary), "refused as %s", contract);
-        return judged(v, VERDICT_REFUSED, DETECTOR_HOST_GUARD, contract);
-    }
-    if (!guard) {
-        snprintf(v->summary, sizeof(v->summary), "the guard lets pass what is %s", contract);
-        return judged(v, VERDICT_GUARD_MISSED, DETECTOR_HOST_GUARD, contract);
-    }
-    snprintf(v->summary, sizeof(v->summary), "the guard refuses as %s what is %s", guard,
-             or_legal(contract));
-    return judged(v, VERDICT_GUARD_FALSE, DETECTOR_HOST_GUARD, guard);
-}
-
-/* Every buffer one byte short must be refused, by name; the exact sizes must pass. */
-static bool guard_checks_sizes(const struct trial *t)
-{
-    const struct op *op = t->kase->op;
-    struct verdict *v = t->verdict;
-    size_t bytes[OP_MAX_TENSORS];
-    memcpy(bytes, t->bind.bytes, sizeof(bytes));
-    const char *exact = op->guard(t->kase, bytes);
-    if (exact) {
-        snprintf(v->summary, sizeof(v->summary), "the guard refuses exact buffers as %s", exact);
-        return judged(v, VERDICT_GUARD_FALSE, DETECTOR_HOST_GUARD, exact);
-    }
-    for (size_t i = 0; i < t->bind.count; i++) {
-        if (!bytes[i])
-            continue;
-        char expected[KASE_REASON_SIZE];
-        snprintf(expected, sizeof(expected), "short_%s", t->bind.tensor[i].name);
-        bytes[i]--;
-        const char *got = op->guard(t->kase, bytes);
-        bytes[i]++;
-        if (same(got, expected))
-            continue;
-        snprintf(v->tensor, sizeof(v->tensor), "%s", t->bind.tensor[i].name);
-        snprintf(v->summary, sizeof(v->summary),
-                 "a %s of %zu bytes, one less than needed, is %s by the guard instead of %s",
-                 t->bind.tensor[i].name, bytes[i] - 1, got ? got : "let pass", expected);
-        return judged(v, got ? VERDICT_GUARD_FALSE : VERDICT_GUARD_MISSED, DETECTOR_HOST_GUARD,
-                      expected);
-    }
-    return true;
+    return verdict_set(v, VERDICT_ERROR, DETECTOR_NONE, "error");
 }
 
 /* --- Running --- */
@@ -251,7 +171,7 @@ static bool judge_finding(const struct trial *t, const struct device_finding *f)
         return false;
     }
     snprintf(v->summary, sizeof(v->summary), "%.380s", f->text);
-    return judged(v, f->kind, f->detector, f->signature);
+    return verdict_set(v, f->kind, f->detector, f->signature);
 }
 
 /* A run is fixed by these choices; see session.h. */
@@ -356,7 +276,7 @@ static bool sizes_hold(const struct trial *t)
         snprintf(v->summary, sizeof(v->summary),
                  "%s is allocated with %zu elements, its contract says %zu", tensor->name,
                  tensor->rows * tensor->cols, expected);
-        return judged(v, VERDICT_WRONG, DETECTOR_SIZE, "size");
+        return verdict_set(v, VERDICT_WRONG, DETECTOR_SIZE, "size");
     }
     return true;
 }
@@ -387,45 +307,65 @@ static bool run_reference(struct trial *t)
 
 /* --- Judging --- */
 
-static bool results_equal(struct trial *t, const void *const *other)
+/* Whether a run gave what the first gave. Where the other run had other poison, an element that
+ * neither wrote is equal too. */
+static bool results_equal(const struct trial *t, const void *const *other, unsigned poison)
 {
     for (size_t i = 0; i < t->bind.count; i++) {
         const struct tensor *tensor = &t->bind.tensor[i];
-        if (is_output(t, i) && memcmp(t->first[i], other[i],
-                                      tensor_elements(tensor) * dtype_bytes(tensor->dtype)) != 0)
-            return false;
+        size_t n = tensor_elements(tensor);
+        if (!is_output(t, i) || !memcmp(t->first[i], other[i], n * dtype_bytes(tensor->dtype)))
+            continue;
+        for (size_t k = 0; k < n; k++) {
+            uint32_t a = dtype_load(tensor->dtype, t->first[i], k);
+            uint32_t b = dtype_load(tensor->dtype, other[i], k);
+            if (a != b &&
+                (a != dtype_poison(tensor->dtype, 0) || b != dtype_poison(tensor->dtype, poison)))
+                return false;
+        }
     }
     return true;
 }
 
-/* Two runs differ: repeats the first with one thing changed at a time to name the cause. */
+/* Two runs differ: repeats the first with one thing changed at a time to name the cause. What none
+ * of them shows is the placement: the kernel read outside its tensors without a fault. */
 static void why_runs_differ(struct trial *t, uint64_t order)
 {
-    static const struct {
+    const struct {
+        struct run run;
         enum verdict_kind kind;
+        enum detector detector;
         const char *signature, *text;
     } causes[] = {
-        {VERDICT_NONDETERMINISTIC, "differs when repeated", "an identical second run"},
-        {VERDICT_NONDETERMINISTIC, "depends on thread order",
+        {{ARENA_RIGHT, 0, 0, LAUNCH_EAGER},
+         VERDICT_NONDETERMINISTIC,
+         DETECTOR_RERUN,
+         "differs when repeated",
+         "an identical second run"},
+        {{ARENA_RIGHT, 0, order, LAUNCH_EAGER},
+         VERDICT_NONDETERMINISTIC,
+         DETECTOR_RERUN,
+         "depends on thread order",
          "a run with threads and blocks in another order (a missing barrier, a race)"},
-        {VERDICT_POISON, "depends on poison",
+        {{ARENA_RIGHT, 1, 0, LAUNCH_EAGER},
+         VERDICT_POISON,
+         DETECTOR_POISON,
+         "depends on poison",
          "a run over other content of memory that nobody wrote"},
+        {{ARENA_LEFT, 0, 0, LAUNCH_EAGER},
+         VERDICT_OOB,
+         DETECTOR_RERUN,
+         "depends on placement",
+         "a run with other memory round the tensors (a read outside them that did not fault)"},
     };
-    const struct run runs[] = {{ARENA_RIGHT, 0, 0, LAUNCH_EAGER},
-                               {ARENA_RIGHT, 0, order, LAUNCH_EAGER},
-                               {ARENA_RIGHT, 1, 0, LAUNCH_EAGER}};
     struct verdict *v = t->verdict;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
         const void *again[OP_MAX_TENSORS];
-        if (!run_once(t, runs[i]) || !collect(t, t->session->second, false, again))
+        if (!run_once(t, causes[i].run) || !collect(t, t->session->second, false, again))
             return;
-        /* Under another poison untouched elements differ by right: compare what was written. */
-        bool equal = results_equal(t, again);
-        if (i == 2)
-            equal = false;
-        if (equal)
+        if (results_equal(t, again, causes[i].run.poison))
             continue;
-        judged(v, causes[i].kind, i == 2 ? DETECTOR_POISON : DETECTOR_RERUN, causes[i].signature);
+        verdict_set(v, causes[i].kind, causes[i].detector, causes[i].signature);
         snprintf(v->summary, sizeof(v->summary), "%s differs in %s", v->tensor, causes[i].text);
         return;
     }
@@ -496,11 +436,11 @@ static bool replay_agrees(struct trial *t)
     struct verdict *v = t->verdict;
     if (!run_once(t, run) || !collect(t, t->session->second, false, t->second))
         return false;
-    if (results_equal(t, t->second))
+    if (results_equal(t, t->second, 0))
         return true;
     snprintf(v->summary, sizeof(v->summary),
              "the captured graph gives another result when replayed");
-    return judged(v, VERDICT_NONDETERMINISTIC, DETECTOR_RERUN, "graph replay differs");
+    return verdict_set(v, VERDICT_NONDETERMINISTIC, DETECTOR_RERUN, "graph replay differs");
 }
 
 /* Both runs and what they leave; with a graph, the first is captured and replayed too, so that the
@@ -535,7 +475,8 @@ static void judge_case(struct trial *t)
         harness_error(t->verdict, &err);
         return;
     }
-    if (!guard_checks_sizes(t) || !run_both(t, order) || !sizes_hold(t) || !run_reference(t))
+    if (!guard_checks_sizes(kase, t->bind.tensor, t->bind.bytes, t->bind.count, t->verdict) ||
+        !run_both(t, order) || !sizes_hold(t) || !run_reference(t))
         return;
     judge_outputs(t, order);
     dump(t);
