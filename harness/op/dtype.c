@@ -97,6 +97,15 @@ double dtype_value(enum dtype type, uint32_t bits)
     abort();
 }
 
+/* A whole number in [low, high], which is looked at before it is converted. */
+static bool whole_bits(double value, double low, double high, uint32_t mask, uint32_t *bits)
+{
+    if (!(value >= low && value <= high) || value != floor(value))
+        return false;
+    *bits = (uint32_t)(int64_t)value & mask;
+    return true;
+}
+
 /* A number as the bits of the type; false when the type cannot hold it exactly enough. */
 static bool number_bits(enum dtype type, double value, uint32_t *bits)
 {
@@ -117,17 +126,14 @@ static bool number_bits(enum dtype type, double value, uint32_t *bits)
         *bits = fp8_from_double(FP8_FNUZ, value);
         return !isnan(value);
     case DTYPE_I8:
-        *bits = (uint8_t)(int8_t)value;
-        return value >= -128 && value <= 127 && value == floor(value);
+        return whole_bits(value, INT8_MIN, INT8_MAX, 0xFF, bits);
     case DTYPE_E5M2: /* the other byte types are written as the codes that they are */
     case DTYPE_E8M0:
     case DTYPE_E2M1X2:
     case DTYPE_U8:
-        *bits = (uint8_t)value;
-        return value >= 0 && value <= 255 && value == floor(value);
+        return whole_bits(value, 0, UINT8_MAX, 0xFF, bits);
     case DTYPE_I32:
-        *bits = (uint32_t)(int32_t)value;
-        return value >= INT32_MIN && value <= INT32_MAX && value == floor(value);
+        return whole_bits(value, INT32_MIN, INT32_MAX, UINT32_MAX, bits);
     case DTYPE_COUNT:
         break;
     }
