@@ -33,6 +33,8 @@
       (GPU_ADDRESS, GPU_SOURCE, size_t, GPU_STREAM))                                               \
     X(copy_out, cuMemcpyDtoHAsync_v2, hipMemcpyDtoHAsync,                                          \
       (void *, GPU_ADDRESS, size_t, GPU_STREAM))                                                   \
+    X(copy_within, cuMemcpyDtoDAsync_v2, hipMemcpyDtoDAsync,                                       \
+      (GPU_ADDRESS, GPU_ADDRESS, size_t, GPU_STREAM))                                              \
     X(memset8, cuMemsetD8Async, hipMemsetD8Async,                                                  \
       (GPU_ADDRESS, unsigned char, size_t, GPU_STREAM))                                            \
     X(stream_create, cuStreamCreate, hipStreamCreateWithFlags, (GPU_STREAM *, unsigned))           \

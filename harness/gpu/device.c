@@ -13,6 +13,7 @@
 #include "harness/gpu/arena.h"
 #include "harness/gpu/code.h"
 #include "harness/gpu/fault.h"
+#include "harness/gpu/launch.h"
 #include "harness/run/crash.h"
 #include "harness/run/device.h"
 
@@ -27,10 +28,8 @@ enum { UNTOUCHED = 0xa5 };
 /* Device memory above this is given back behind the case that needed it. */
 #define RESIDENT_LIMIT ((size_t)4 << 30)
 
-#define SPIN_SECONDS            200e-6
-#define SETTLE_SECONDS          1.0
-#define LDS_WITHOUT_ASKING      (48 * 1024)
-#define CUDA_MAX_DYNAMIC_SHARED 8 /* CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES */
+#define SPIN_SECONDS   200e-6
+#define SETTLE_SECONDS 1.0
 
 /* A tensor as the host's arena holds it. */
 struct held {
@@ -342,29 +341,6 @@ static bool refused(struct device_gpu *gpu, const struct step *step, int result,
 
 /* --- Launching --- */
 
-static int start_kernel(struct device_gpu *gpu, const struct step *step, void *function)
-{
-    void *args = (void *)step->args; /* NOLINT: the runtime only reads them */
-    if (gpu->api.vendor == GPU_CUDA && step->dynamic_lds > LDS_WITHOUT_ASKING) {
-        int result =
-            gpu->api.cuda_set_function(function, CUDA_MAX_DYNAMIC_SHARED, (int)step->dynamic_lds);
-        if (result != GPU_SUCCESS)
-            return result;
-    }
-    return gpu->api.launch(function, step->grid[0], step->grid[1], step->grid[2], step->block[0],
-                           step->block[1], step->block[2], (unsigned)step->dynamic_lds, gpu->stream,
-                           &args, NULL);
-}
-
-static int start(struct device_gpu *gpu, const struct step *step, void *function)
-{
-    if (step->kind == STEP_KERNEL)
-        return start_kernel(gpu, step, function);
-    return step->bytes ? gpu->api.memset8((uintptr_t)step->target, (unsigned char)step->value,
-                                          step->bytes, gpu->stream)
-                       : GPU_SUCCESS;
-}
-
 static bool find_functions(struct device_gpu *gpu, const struct plan *plan,
                            void *function[OP_MAX_STEPS], struct device_finding *out)
 {
@@ -392,7 +368,7 @@ static bool launch_eager(struct device_gpu *gpu, const struct plan *plan,
     if (result != GPU_SUCCESS)
         return launch_failed(gpu, "copy to the device", result, out);
     for (size_t i = 0; i < plan->count; i++) {
-        result = start(gpu, &plan->step[i], function[i]);
+        result = gpu_launch_step(&gpu->api, &plan->step[i], function[i], gpu->stream);
         if (result != GPU_SUCCESS)
             return refused(gpu, &plan->step[i], result, out);
         result = wait_for(gpu, gpu->timeout_s);
@@ -427,7 +403,7 @@ static bool capture(struct device_gpu *gpu, const struct plan *plan, struct devi
     int result = gpu->api.capture_begin(gpu->stream, GPU_CAPTURE_RELAXED);
     for (size_t i = 0; result == GPU_SUCCESS && i < plan->count; i++) {
         what = step_name(&plan->step[i]);
-        result = start(gpu, &plan->step[i], function[i]);
+        result = gpu_launch_step(&gpu->api, &plan->step[i], function[i], gpu->stream);
     }
     int ended = gpu->api.capture_end(gpu->stream, &graph);
     if (result == GPU_SUCCESS)

@@ -323,6 +323,11 @@ static int copy_out(void *to, uint64_t from, size_t bytes, void *stream)
     return GPU_SUCCESS;
 }
 
+static int copy_within(uint64_t to, uint64_t from, size_t bytes, void *stream)
+{
+    return copy_in(to, (const void *)(uintptr_t)from, bytes, stream); /* NOLINT: device memory */
+}
+
 static int stream_create(void **stream, unsigned flags)
 {
     *stream = &broken;
@@ -470,6 +475,7 @@ EXPORT(module_function, hipModuleGetFunction);
 EXPORT(launch, hipModuleLaunchKernel);
 EXPORT(copy_in, hipMemcpyHtoDAsync);
 EXPORT(copy_out, hipMemcpyDtoHAsync);
+EXPORT(copy_within, hipMemcpyDtoDAsync);
 EXPORT(memset8, hipMemsetD8Async);
 EXPORT(stream_create, hipStreamCreateWithFlags);
 EXPORT(stream_query, hipStreamQuery);
@@ -508,6 +514,7 @@ EXPORT(module_function, cuModuleGetFunction);
 EXPORT(launch, cuLaunchKernel);
 EXPORT(copy_in, cuMemcpyHtoDAsync_v2);
 EXPORT(copy_out, cuMemcpyDtoHAsync_v2);
+EXPORT(copy_within, cuMemcpyDtoDAsync_v2);
 EXPORT(memset8, cuMemsetD8Async);
 EXPORT(stream_create, cuStreamCreate);
 EXPORT(stream_query, cuStreamQuery);
