@@ -10,6 +10,10 @@
 #define KEEP         ((size_t)64 << 20) /* a mapping up to this size is kept for good */
 #define POWERS_UP_TO ((size_t)1 << 30)  /* larger mappings are made to measure */
 
+/* Canaries of either placement: one that follows the other in the same slot never moves memory, so
+ * that checks of the first may still run. */
+#define MAX_ZONES ((size_t)ARENA_RED_ZONE + ARENA_MAX_ALIGN)
+
 /* Where an empty tensor lives, counted from the window's start. */
 #define NOWHERE (WINDOW + GUARD / 2)
 
@@ -116,7 +120,7 @@ static bool prepare_slot(struct gpu_arena *arena, unsigned index, size_t need, s
 bool gpu_arena_place(struct gpu_arena *arena, unsigned index, const struct gpu_placement *p,
                      uint64_t *kernel, struct error *err)
 {
-    size_t need = p->bytes ? p->before + p->bytes + p->behind : 0;
+    size_t need = p->bytes ? p->bytes + MAX_ZONES : 0;
     if (need > WINDOW)
         return error_set(err, ERROR_INPUT, "a tensor of %zu bytes is too large, the limit is %zu",
                          p->bytes, ARENA_MAX_BYTES);

@@ -44,7 +44,8 @@ struct gpu_placement {
     enum arena_access access;
 };
 
-/* Places a tensor; nothing may run on the device. `kernel` is the address for the kernel. An empty
+/* Places a tensor; nothing may run on the device, unless the slot held a tensor of the same size.
+ * `kernel` is the address for the kernel. An empty
  * tensor gets an address in the midst of a guard. */
 bool gpu_arena_place(struct gpu_arena *, unsigned slot, const struct gpu_placement *,
                      uint64_t *kernel, struct error *) MUST_CHECK;

@@ -3,8 +3,8 @@
  * (harness/cpu/arena.h), where inputs are written, poison is spread and results are compared. The
  * CPU device's kernels work on that very memory. A GPU has its own guarded memory with the same
  * layout; the bytes of a tensor, slack and red zones included, are sent before a launch and fetched
- * behind it. A driver that fills and checks on the GPU itself makes sending and fetching cheap, and
- * nothing above it changes.
+ * behind it. A case that passes needs neither: the GPU fills and checks its tensors itself, see
+ * harness/run/inspect.h.
  *
  * The order for one run of a case:
  *     arena_place  place  (host writes)  arena_arm  send  launch  fetch  finish  (host reads)
@@ -63,7 +63,13 @@ struct device_run {
     const struct plan *plan;
     enum device_launch launch;
     uint64_t order; /* of threads and blocks, where the device has a choice; 0 is natural */
+    /* On a GPU, LAUNCH_EAGER: what the host does while the plan's last step runs; may be NULL. */
+    void (*meanwhile)(void *context);
+    void *context;
 };
+
+/* Device memory of the harness's own, beside the tensors. */
+enum device_pad { PAD_TABLES, PAD_FIRST, PAD_REFERENCE, PAD_WORK };
 
 /* What went wrong in a launch. */
 struct device_finding {
@@ -103,6 +109,22 @@ struct device_driver {
      * `finish` has returned. */
     bool (*fetch)(struct device *, unsigned slot, bool content, struct error *);
     bool (*finish)(struct device *, struct error *);
+
+    /* For checks where the tensors are; NULL in a driver whose tensors are the host's. All but
+     * `pad` enqueue and return; what was read is there when `finish` has returned. */
+
+    /* The tensor in a slot, for our own kernels: inputs may be written there. */
+    void *(*writable)(struct device *, unsigned slot);
+    /* At least `bytes` of device memory, aligned to 256; what was there before may be lost. Nothing
+     * may run. NULL for an error. */
+    void *(*pad)(struct device *, enum device_pad, size_t bytes, struct error *);
+    /* `from` may change as soon as this returns. */
+    bool (*write)(struct device *, void *to, const void *from, size_t bytes, struct error *);
+    bool (*copy)(struct device *, void *to, const void *from, size_t bytes, struct error *);
+    bool (*read)(struct device *, void *to, const void *from, size_t bytes, struct error *);
+    /* Of our own kernels, which do not fail. */
+    bool (*enqueue)(struct device *, const struct plan *, struct error *);
+
     /* Bytes of memory held beside the host's arena, and a way to hold less. */
     size_t (*resident)(const struct device *);
     void (*trim)(struct device *);
