@@ -249,6 +249,13 @@ void arena_zones(const struct arena *arena, unsigned index, size_t *before, size
     *behind = arena->slots[index].behind;
 }
 
+void arena_patterns(const struct arena *arena, const unsigned char **before,
+                    const unsigned char **behind)
+{
+    *before = arena->pattern_before;
+    *behind = arena->pattern_behind;
+}
+
 void arena_arm(struct arena *arena, unsigned index)
 {
     assert(index < ARENA_SLOTS);

@@ -100,6 +100,11 @@ bool arena_place(struct arena *arena, unsigned slot, size_t bytes, size_t align,
 /* Bytes of canary before and behind the tensor in the slot. */
 void arena_zones(const struct arena *arena, unsigned slot, size_t *before, size_t *behind);
 
+/* The canaries, from a zone's start on: ARENA_RED_ZONE bytes before a tensor, ARENA_MAX_ALIGN
+ * behind it, of which a zone has the first ones. */
+void arena_patterns(const struct arena *arena, const unsigned char **before,
+                    const unsigned char **behind);
+
 /* Writes the canary pattern into the red zone and slack of the tensor in the slot. Call it before
  * every launch. Without a tensor it does nothing. */
 void arena_arm(struct arena *arena, unsigned slot);

@@ -318,11 +318,35 @@ static void reads_device_names(void **state)
     }
 }
 
+/* For each of our kernel files a code object of either kind: for CUDA the names of all kernels, for
+ * HIP the fake runtime itself. */
+static void make_code(const char *runtime)
+{
+    static const char image[] =
+        "fake doctor_sum check_fill check_poison check_scan check_checksum check_judge_codes "
+        "check_judge_shifted check_judge_exact check_finish check_rows check_columns "
+        "check_worst_column";
+    static const char *const files[] = {"doctor_kernels", "check_fill",  "check_bytes",
+                                        "check_judge",    "check_exact", "check_detail"};
+    char path[PATH_MAX + 64];
+    struct error err;
+    static const char *const folders[] = {"code", "code/sm_00", "code/gfx000"};
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, folders[i]);
+        mkdir(path, 0777);
+    }
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        snprintf(path, sizeof(path), "%s/code/sm_00/%s.fatbin", folder, files[i]);
+        assert_true(file_write(path, image, sizeof(image) - 1, &err));
+        snprintf(path, sizeof(path), "%s/code/gfx000/%s.co", folder, files[i]);
+        assert_true(symlink(runtime, path) == 0 || errno == EEXIST);
+    }
+}
+
 /* Beside this program: the fake drivers, which are then the GPU runtimes of this process and its
- * children, code objects in its manner, and a kernel log. */
+ * children, code objects in their manner, and a kernel log. */
 static int setup(void **state)
 {
-    static const char image[] = "fake doctor_sum";
     char path[PATH_MAX + 64];
     struct error err;
     (void)state;
@@ -331,19 +355,9 @@ static int setup(void **state)
     *strrchr(folder, '/') = '\0';
     snprintf(path, sizeof(path), "%s/fake/libcuda.so.1", folder);
     assert_non_null(dlopen(path, RTLD_NOW | RTLD_GLOBAL));
-    snprintf(path, sizeof(path), "%s/code", folder);
-    mkdir(path, 0777);
-    snprintf(path, sizeof(path), "%s/code/sm_00", folder);
-    mkdir(path, 0777);
-    snprintf(path, sizeof(path), "%s/code/sm_00/doctor_kernels.fatbin", folder);
-    assert_true(file_write(path, image, sizeof(image) - 1, &err));
     snprintf(path, sizeof(path), "%s/fake/libamdhip64.so", folder);
     assert_non_null(dlopen(path, RTLD_NOW | RTLD_GLOBAL));
-    char link[PATH_MAX + 64]; /* it is its own code object too */
-    snprintf(link, sizeof(link), "%s/code/gfx000", folder);
-    mkdir(link, 0777);
-    snprintf(link, sizeof(link), "%s/code/gfx000/doctor_kernels.co", folder);
-    assert_true(symlink(path, link) == 0 || errno == EEXIST);
+    make_code(path);
     snprintf(log_path, sizeof(log_path), "%s/kernel-log", folder);
     assert_true(file_write(log_path, "", 0, &err));
     return setenv("HARNESS_KERNEL_LOG", log_path, 1);

@@ -20,9 +20,9 @@ bool bind_tensors(struct binding *b, const struct kase *kase, struct device *run
     return true;
 }
 
-/* A workspace has its own poison: an output that shows it was computed from uninitialised memory,
- * and must not be taken for an output that was never written. */
-static uint32_t poison_of(const struct tensor *t, unsigned which)
+/* A workspace has its own: an output that shows it was computed from uninitialised memory, and must
+ * not be taken for an output that was never written. */
+uint32_t bind_poison(const struct tensor *t, unsigned which)
 {
     return dtype_poison(t->dtype, which) ^ (t->role == TENSOR_WORKSPACE);
 }
@@ -30,7 +30,7 @@ static uint32_t poison_of(const struct tensor *t, unsigned which)
 /* Repeats one element's poison over `bytes` bytes, which must be whole elements. */
 static void poison_bytes(const struct tensor *t, unsigned which, unsigned char *at, size_t bytes)
 {
-    uint32_t bits = poison_of(t, which);
+    uint32_t bits = bind_poison(t, which);
     size_t size = dtype_bytes(t->dtype);
     if (size == 1) {
         memset(at, (int)(bits & 255), bytes);
@@ -46,7 +46,7 @@ static void poison_bytes(const struct tensor *t, unsigned which, unsigned char *
 static bool is_poison(const struct tensor *t, unsigned which, const unsigned char *at, size_t bytes,
                       size_t *wrong)
 {
-    uint32_t bits = poison_of(t, which);
+    uint32_t bits = bind_poison(t, which);
     unsigned char pattern[4];
     size_t size = dtype_bytes(t->dtype);
     memcpy(pattern, &bits, 4);
@@ -177,7 +177,7 @@ static void poison_output(const struct binding *b, size_t i, unsigned poison)
     poison_gaps(b, i, poison);
 }
 
-bool bind_place(struct binding *b, enum arena_side side, unsigned poison, struct error *err)
+bool bind_position(struct binding *b, enum arena_side side, struct error *err)
 {
     bool refill = !b->filled;
     for (size_t i = 0; i < b->count; i++) {
@@ -203,6 +203,13 @@ bool bind_place(struct binding *b, enum arena_side side, unsigned poison, struct
     if (refill && !fill_inputs(b, err))
         return false;
     b->filled = true;
+    return true;
+}
+
+bool bind_place(struct binding *b, enum arena_side side, unsigned poison, struct error *err)
+{
+    if (!bind_position(b, side, err))
+        return false;
     for (size_t i = 0; i < b->count; i++) {
         if (b->tensor[i].role == TENSOR_INPUT)
             poison_gaps(b, i, poison);

@@ -30,8 +30,14 @@ struct binding {
 bool bind_tensors(struct binding *, const struct kase *, struct device *,
                   struct error *) MUST_CHECK;
 
-/* Places every tensor at one side, writes inputs, poison and canaries, and sends all of it. */
+/* Places every tensor at one side, on the device too, and writes the inputs on the host. */
+bool bind_position(struct binding *, enum arena_side, struct error *) MUST_CHECK;
+
+/* The same; then writes poison and canaries, and sends all of it. */
 bool bind_place(struct binding *, enum arena_side, unsigned poison, struct error *) MUST_CHECK;
+
+/* The bits of an element of tensor `t` before run `which` (0 or 1). */
+uint32_t bind_poison(const struct tensor *t, unsigned which);
 
 /* Brings back, behind a launch, what kernels may have written. */
 bool bind_fetch(struct binding *, struct error *) MUST_CHECK;

@@ -1,0 +1,78 @@
+/*
+ * A case being judged, for session.c, which owns what outlives it: trial.c runs it on its device,
+ * trial_reference.c makes what it is compared with, trial_judge.c compares on the host.
+ */
+#ifndef HARNESS_RUN_TRIAL_H
+#define HARNESS_RUN_TRIAL_H
+
+#include "harness/run/bind.h"
+#include "harness/run/inspect.h"
+#include "harness/run/session.h"
+
+/* A buffer that grows and is kept; its content does not survive growing. */
+struct scratch {
+    void *data;
+    size_t capacity;
+};
+
+struct session {
+    struct session_options options;
+    struct arena *arena;
+    struct device *device;
+    struct inspection *inspection; /* NULL on a device that cannot */
+    bool lost;
+    struct scratch first[OP_MAX_TENSORS], second[OP_MAX_TENSORS], ref[OP_MAX_TENSORS];
+};
+
+/* What a case being judged consists of. */
+struct trial {
+    struct session *session;
+    const struct kase *kase;
+    struct binding bind;
+    struct ref_io io;
+    const void *in[OP_MAX_TENSORS];
+    void *out[OP_MAX_TENSORS];          /* reference */
+    void *first[OP_MAX_TENSORS];        /* dense results of the first run */
+    const void *second[OP_MAX_TENSORS]; /* of the second run, perhaps in the arena */
+    bool referenced;                    /* `out` is there */
+    struct verdict *verdict;
+};
+
+/* A run is fixed by these choices; see session.h. */
+struct run {
+    enum arena_side side;
+    unsigned poison;
+    uint64_t order;
+    enum device_launch launch;
+};
+
+/* Judges the case; the verdict is empty before. */
+void trial_judge(struct trial *);
+
+/* One run: tensors from the host, launch, tensors to the host. False: the verdict is filled. */
+bool trial_run(struct trial *, struct run);
+
+/* Keeps the results of a run; a dense one only when `keep` (else it stays in the arena). */
+bool trial_collect(struct trial *, struct scratch *, bool keep, const void **result);
+
+/* Runs the reference, once. False, with the verdict filled, where sizes are not as contracted. */
+bool trial_reference(struct trial *);
+
+/* Whether the first run gave what another gave, which had poison `poison`. */
+bool trial_results_equal(const struct trial *, const void *const *other, unsigned poison);
+
+/* Compares every output of both runs with the reference. */
+void trial_compare(struct trial *, uint64_t order);
+
+/* The harness's own failure, as a verdict; false. */
+bool trial_error(struct trial *, const struct error *);
+
+static inline bool trial_is_output(const struct trial *t, size_t i)
+{
+    return t->bind.tensor[i].role == TENSOR_OUTPUT;
+}
+
+/* NULL when there is no memory. Room for nothing is still an address. */
+void *scratch_get(struct scratch *, size_t count, size_t size);
+
+#endif
