@@ -28,6 +28,8 @@ static const struct part {
     {"copy", "device memory", OWN, NULL, bench_copy},
     {"checks", "checks of tensors on the device", OWN, NULL, bench_checks},
     {"kernels", "kernels of operators", OWN, NULL, bench_kernels},
+    {"recovery", "behind a fault", OURS, NULL, bench_recovery},
+    {"rate", "whole cases", OURS, NULL, bench_rate},
 };
 
 enum { N_PARTS = sizeof(parts) / sizeof(parts[0]) };
@@ -38,11 +40,21 @@ void bench_ratio(const char *what, double value, const char *goal)
     fflush(stdout);
 }
 
-void bench_at_least(const char *what, double value, double goal)
+static void ratio_marked(const char *what, double value, const char *sign, double goal, bool met)
 {
     char text[40];
-    snprintf(text, sizeof(text), ">= %g%s", goal, value < goal ? "   MISSED" : "");
+    snprintf(text, sizeof(text), "%s %g%s", sign, goal, met ? "" : "   MISSED");
     bench_ratio(what, value, text);
+}
+
+void bench_at_least(const char *what, double value, double goal)
+{
+    ratio_marked(what, value, ">=", goal, value >= goal);
+}
+
+void bench_below(const char *what, double value, double goal)
+{
+    ratio_marked(what, value, "<", goal, value < goal);
 }
 
 static bool run(const struct part *part, const struct options *o, struct error *err)

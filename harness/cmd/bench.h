@@ -10,13 +10,14 @@
 /* A line with a figure, and the goal in words. */
 void bench_ratio(const char *what, double value, const char *goal);
 
-/* The same where larger is better; a figure that misses its goal is marked. */
+/* The same with the goal as a number; a figure that misses it is marked. */
 void bench_at_least(const char *what, double value, double goal);
+void bench_below(const char *what, double value, double goal);
 
 typedef bool bench_on_cpu(struct error *);
 typedef bool bench_on_gpu(const struct device_id *, struct error *);
 
 bench_on_cpu bench_executor, bench_placement, bench_large, bench_ops, bench_peer;
-bench_on_gpu bench_copy, bench_checks, bench_kernels;
+bench_on_gpu bench_copy, bench_checks, bench_kernels, bench_recovery, bench_rate;
 
 #endif
