@@ -27,7 +27,7 @@ static void print_copy(const struct gpu_bench *b)
 static void print_figure(const struct gpu_figure *f, double goal)
 {
     char what[128];
-    snprintf(what, sizeof(what), "%-40s %7.3f ms %5.0f GB/s", f->what, f->seconds * 1e3,
+    snprintf(what, sizeof(what), "%-40s %8.3f ms %5.0f GB/s", f->what, f->seconds * 1e3,
              (double)f->traffic / f->seconds * 1e-9);
     bench_at_least(what, f->ratio, goal);
 }

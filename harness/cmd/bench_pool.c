@@ -91,9 +91,6 @@ bool bench_recovery(const struct device_id *id, struct error *err)
 
 enum { DRAWN = 1024, MAX_ELEMENTS = 64 << 10 };
 
-/* The largest case of the size that is drawn. */
-static const char *const fixed_case = "group_quant rows=16 cols=4096 group=128";
-
 /* With its gaps, which are filled and checked too: a few elements may lie gibibytes apart. */
 static bool is_small(const struct kase *kase)
 {
@@ -122,6 +119,14 @@ static bool draw(const struct op *op, struct kase *out, size_t step, struct erro
     return true;
 }
 
+static double average_cost(const struct kase *kase, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)kase[i].op->cost(&kase[i]);
+    return sum / (double)n;
+}
+
 static bool measure_rate(struct pool *pool, const char *name, const struct kase *kase, size_t n,
                          struct error *err)
 {
@@ -131,7 +136,8 @@ static bool measure_rate(struct pool *pool, const char *name, const struct kase 
     if (!pool_bench_rate(pool, kase, n, WARM_SECONDS, &rate, err) ||
         !pool_bench_rate(pool, kase, n, RATE_SECONDS, &rate, err))
         return false;
-    snprintf(what, sizeof(what), "%s, cases/s%s", name, rate.failed ? ", WITH FAILURES" : "");
+    snprintf(what, sizeof(what), "%s, cases/s of %.0f elements%s", name, average_cost(kase, n),
+             rate.failed ? ", WITH FAILURES" : "");
     bench_at_least(what, (double)rate.cases / rate.seconds, RATE_GOAL);
     if (rate.failed)
         fprintf(stderr, "%s: %llu of %llu cases failed, the last: %s\n", name,
@@ -153,11 +159,12 @@ static bool measure_drawn(struct pool *pool, struct kase *kase, size_t ops, stru
     return measure_rate(pool, "all operators", kase, ops * DRAWN, err);
 }
 
+/* The largest shape of the size that is drawn. */
 static bool measure_fixed(struct pool *pool, struct error *err)
 {
     struct kase kase = {0};
-    bool good = kase_parse(&kase, fixed_case, "bench", err) &&
-                measure_rate(pool, fixed_case, &kase, 1, err);
+    bool good = kase_parse(&kase, "group_quant rows=16 cols=4096", "bench", err) &&
+                measure_rate(pool, "group_quant 16 x 4096", &kase, 1, err);
     kase_release(&kase);
     return good;
 }

@@ -1,5 +1,6 @@
 #include "harness/gpu/bench.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "harness/base/clock.h"
@@ -116,17 +117,30 @@ static bool run_times(struct gpu_bench *b, const struct work *w, uint64_t times,
     return true;
 }
 
+/* How often a round does the work; what it takes to find out is the warm-up. */
+static bool count_runs(struct gpu_bench *b, const struct work *w, uint64_t *times,
+                       struct error *err)
+{
+    double seconds = 0;
+    for (*times = 1;; *times *= 2) {
+        if (!run_times(b, w, *times, &seconds, err))
+            return false;
+        if (seconds * (double)*times >= b->size.round_s)
+            return true;
+    }
+}
+
 static bool time_work(struct gpu_bench *b, const struct work *w, double *best, struct error *err)
 {
+    uint64_t times;
     double seconds;
-    if (!run_times(b, w, 1, &seconds, err) || !run_times(b, w, 1, best, err))
+    if (!count_runs(b, w, &times, err))
         return false;
-    const uint64_t times = (uint64_t)(b->size.round_s / *best) + 1;
+    *best = HUGE_VAL;
     for (int round = 0; round < GPU_BENCH_ROUNDS; round++) {
         if (!run_times(b, w, times, &seconds, err))
             return false;
-        /* The single run before has a launch's latency in it. */
-        *best = round && *best < seconds ? *best : seconds;
+        *best = seconds < *best ? seconds : *best;
     }
     return true;
 }

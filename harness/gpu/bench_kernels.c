@@ -3,8 +3,8 @@
  * host as those of any case; the tensors repeat them. A kernel that treats rows alike must then
  * repeat its result, which is compared as a whole on the device.
  */
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "harness/case/fill.h"
 #include "harness/case/kase.h"
@@ -268,8 +268,7 @@ static void release(struct trial *t)
 bool gpu_bench_kernel(struct gpu_bench *b, size_t i, struct gpu_figure *f, struct error *err)
 {
     struct trial t = {.b = b};
-    strncpy(f->what, lines[i], sizeof(f->what) - 1);
-    f->what[sizeof(f->what) - 1] = '\0';
+    snprintf(f->what, sizeof(f->what), "%s", lines[i]);
     bool good = choose_rows(&t, lines[i], err) && allocate(&t, err) && place(&t, err) &&
                 write_all(&t, err) && measure(&t, f, err) && verify(&t, err);
     release(&t);
