@@ -4,6 +4,7 @@
  */
 #include "harness/cmd/bench.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -71,6 +72,8 @@ static bool run_apart(const struct part *part, const struct options *o, struct e
         return error_errno(err, ERROR_INTERNAL, "pipe");
     pid_t pid = fork();
     if (!pid) {
+        signal(SIGINT, SIG_DFL); /* main only takes a note of them */
+        signal(SIGTERM, SIG_DFL);
         bool good = run(part, o, err);
         _exit(good ? fflush(stdout) : write(to_us[1], err, sizeof(*err)) != sizeof(*err));
     }

@@ -117,11 +117,13 @@ static bool run_times(struct gpu_bench *b, const struct work *w, uint64_t times,
     return true;
 }
 
-/* How often a round does the work; what it takes to find out is the warm-up. */
+/* How often a round does the work. The first launch of a kernel, which loads it, does not count. */
 static bool count_runs(struct gpu_bench *b, const struct work *w, uint64_t *times,
                        struct error *err)
 {
-    double seconds = 0;
+    double seconds;
+    if (!run_times(b, w, 1, &seconds, err))
+        return false;
     for (*times = 1;; *times *= 2) {
         if (!run_times(b, w, *times, &seconds, err))
             return false;
