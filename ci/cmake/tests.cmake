@@ -29,7 +29,8 @@ foreach(source IN LISTS test_sources)
         ENVIRONMENT "ASAN_OPTIONS=detect_stack_use_after_return=0")
 endforeach()
 
-# The fake driver of the GPU device's test, which looks for kernels in the test itself.
+# The fake driver of tests of what runs on a GPU; it looks for kernels in the test itself.
+set(fake_tests device_test bench_test pool_bench_test)
 foreach(fake cuda.so.1 amdhip64.so)
     string(REGEX REPLACE "[.].*" "" vendor ${fake})
     add_library(fake_${vendor} MODULE harness/gpu/fake/cuda.c)
@@ -38,7 +39,9 @@ foreach(fake cuda.so.1 amdhip64.so)
     set_target_properties(fake_${vendor} PROPERTIES PREFIX "" OUTPUT_NAME lib${fake} SUFFIX ""
         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/fake)
     target_link_options(fake_${vendor} PRIVATE -Wl,-soname,lib${fake})
-    add_dependencies(device_test fake_${vendor})
+    foreach(test IN LISTS fake_tests)
+        add_dependencies(${test} fake_${vendor})
+    endforeach()
 endforeach()
 target_compile_definitions(fake_amdhip64 PRIVATE FAKE_HIP)
-set_target_properties(device_test PROPERTIES ENABLE_EXPORTS ON)
+set_target_properties(${fake_tests} PROPERTIES ENABLE_EXPORTS ON)

@@ -76,7 +76,7 @@ static const struct {
 } flags[] = {
     {"device", "NAME",
      "where to run: cpu (default), cuda:N, hip:N; several, as cuda:0,cuda:1; or all (GPUs)",
-     FLAG_DEVICE, RUN | FUZZ | REPLAY | MINIMIZE | DOCTOR | MUTANTS, 0},
+     FLAG_DEVICE, RUN | FUZZ | REPLAY | MINIMIZE | DOCTOR | MUTANTS | BENCH, 0},
     {"launch", "HOW", "on a GPU: eager (default), or graph: captured, and replayed twice",
      FLAG_LAUNCH, RUN | FUZZ | REPLAY | MINIMIZE, 0},
     {"tag", "LEVEL", "smoke, ci (smoke too, default) or nightly (all)", FLAG_TAG,

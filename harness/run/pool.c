@@ -424,6 +424,14 @@ bool pool_busy(const struct pool *pool)
     return false;
 }
 
+bool pool_settled(const struct pool *pool)
+{
+    for (unsigned i = 0; i < pool->all; i++)
+        if (pool->worker[i].state != WORKER_IDLE)
+            return false;
+    return true;
+}
+
 int pool_worker_pid(const struct pool *pool, unsigned i)
 {
     return (int)pool->worker[i].pid;

@@ -61,6 +61,9 @@ unsigned pool_finish(struct pool *, struct pool_memory out[DEVICE_MAX]);
 bool pool_has_room(const struct pool *);
 bool pool_busy(const struct pool *);
 
+/* Whether all workers wait for cases, spares included. */
+bool pool_settled(const struct pool *);
+
 /* What the device is, "NVIDIA H200, sm_90, ...". */
 const char *pool_device(const struct pool *);
 
