@@ -12,7 +12,7 @@
 #include "harness/gpu/bench.h"
 #include "harness/gpu/check.h"
 
-enum { PIECE_ROWS = 256 }; /* a multiple of the rows of every block of scales */
+enum { PIECE_ROWS = 128 }; /* a multiple of the rows of every block of scales */
 
 /* Shapes of experts' weights and activations. Rows are added; what they have in common is that no
  * row depends on those before it but by blocks of PIECE_ROWS. */

@@ -12,22 +12,25 @@
 
 static const struct gpu_bench_size small = {.bytes = 3 << 18, .round_s = 0};
 
-static void open_bench(struct gpu_bench *b)
+/* So that tensors of kernels repeat their first rows; `small` has less than those. */
+static const struct gpu_bench_size larger = {.bytes = 4 << 20, .round_s = 0};
+
+static void open_bench(struct gpu_bench *b, const struct gpu_bench_size *size)
 {
     struct error err;
-    if (!gpu_bench_open(b, GPU_CUDA, 0, &small, &err))
+    if (!gpu_bench_open(b, GPU_CUDA, 0, size, &err))
         fail_msg("%s", err.text);
     assert_true(b->copy_s > 0);
 }
 
 typedef bool measure(struct gpu_bench *, size_t, struct gpu_figure *, struct error *);
 
-static void measure_all(measure *one, size_t count)
+static void measure_all(measure *one, size_t count, const struct gpu_bench_size *size)
 {
     struct gpu_bench b;
     struct gpu_figure f;
     struct error err;
-    open_bench(&b);
+    open_bench(&b, size);
     for (size_t i = 0; i < count; i++) {
         if (!one(&b, i, &f, &err))
             fail_msg("%s: %s", f.what, err.text);
@@ -39,13 +42,14 @@ static void measure_all(measure *one, size_t count)
 static void measures_checks(void **state)
 {
     (void)state;
-    measure_all(gpu_bench_check, gpu_bench_checks());
+    measure_all(gpu_bench_check, gpu_bench_checks(), &small);
 }
 
 static void measures_kernels(void **state)
 {
     (void)state;
-    measure_all(gpu_bench_kernel, gpu_bench_kernels());
+    measure_all(gpu_bench_kernel, gpu_bench_kernels(), &small);
+    measure_all(gpu_bench_kernel, gpu_bench_kernels(), &larger);
 }
 
 static int launch_nothing(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
@@ -72,7 +76,7 @@ static void sees_that_nothing_was_done(void **state)
 {
     struct gpu_bench b;
     (void)state;
-    open_bench(&b);
+    open_bench(&b, &small);
     b.api.launch = launch_nothing;
     refuses_all(&b, gpu_bench_check, gpu_bench_checks());
     refuses_all(&b, gpu_bench_kernel, gpu_bench_kernels());
