@@ -39,9 +39,27 @@ foreach(fake cuda.so.1 amdhip64.so)
     set_target_properties(fake_${vendor} PROPERTIES PREFIX "" OUTPUT_NAME lib${fake} SUFFIX ""
         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/fake)
     target_link_options(fake_${vendor} PRIVATE -Wl,-soname,lib${fake})
-    foreach(test IN LISTS fake_tests)
-        add_dependencies(${test} fake_${vendor})
-    endforeach()
 endforeach()
 target_compile_definitions(fake_amdhip64 PRIVATE FAKE_HIP)
+
+# Code objects for it, where a program beside tests/fake looks for them; a fake HIP driver is its
+# own.
+set(fake_objects)
+foreach(kernel IN LISTS kernel_sources)
+    cmake_path(GET kernel STEM name)
+    set(cuda ${CMAKE_BINARY_DIR}/tests/code/sm_00/${name}.fatbin)
+    set(hip ${CMAKE_BINARY_DIR}/tests/code/gfx000/${name}.co)
+    add_custom_command(OUTPUT ${cuda} ${hip} VERBATIM
+        COMMAND ${CMAKE_COMMAND} -D KERNEL=${CMAKE_SOURCE_DIR}/${kernel} -D OBJECT=${cuda}
+            -P ${CMAKE_SOURCE_DIR}/ci/cmake/fake_code.cmake
+        COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/tests/code/gfx000
+        COMMAND ${CMAKE_COMMAND} -E create_symlink ${CMAKE_BINARY_DIR}/tests/fake/libamdhip64.so
+            ${hip}
+        DEPENDS ${CMAKE_SOURCE_DIR}/${kernel} ${CMAKE_SOURCE_DIR}/ci/cmake/fake_code.cmake)
+    list(APPEND fake_objects ${cuda} ${hip})
+endforeach()
+add_custom_target(fake_code DEPENDS ${fake_objects})
+foreach(test IN LISTS fake_tests)
+    add_dependencies(${test} fake_cuda fake_amdhip64 fake_code)
+endforeach()
 set_target_properties(${fake_tests} PROPERTIES ENABLE_EXPORTS ON)

@@ -31,14 +31,6 @@ static const enum doctor_defect faults[] = {DOCTOR_READ_BEHIND, DOCTOR_STORE_INP
 
 enum { N_FAULTS = sizeof(faults) / sizeof(faults[0]) };
 
-static struct kase doctor_case(enum doctor_defect defect)
-{
-    struct kase kase;
-    kase_init(&kase, &doctor_op);
-    kase.value[0] = defect;
-    return kase;
-}
-
 static bool measure_recovery(struct pool *pool, struct error *err)
 {
     const struct kase good = doctor_case(DOCTOR_NONE);

@@ -7,85 +7,11 @@
 
 #include "harness/doctor/doctor_kernels.h"
 
-extern const struct kernel kernel_doctor_sum;
+extern const struct kernel kernel_doctor_sum, kernel_doctor_million;
 
-enum { ELEMENTS = 1000, PITCH = 9 };
+enum { MILLION = 1 << 20, MILLION_BLOCK = 256 };
 
 enum { T_INPUT, T_WORKSPACE, T_OUTPUT, T_STRIDED, T_COUNT };
-
-const struct defect defects[] = {
-    [DOCTOR_NONE] = {"none", "a correct kernel passes", VERDICT_PASS, DETECTOR_NONE, NULL, NULL,
-                     DEFECT_ANYWHERE},
-    [DOCTOR_READ_BEHIND] = {"read_behind", "a read one element behind the end of an input",
-                            VERDICT_OOB, DETECTOR_GUARD_PAGE, NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_READ_BEFORE] = {"read_before", "a read one element before the start of an input",
-                            VERDICT_OOB, DETECTOR_GUARD_PAGE, NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_DEAD_READ] = {"dead_read", "the same behind the end, its value never used", VERDICT_OOB,
-                          DETECTOR_GUARD_PAGE, NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_WRITE_BEHIND] = {"write_behind", "a write one element behind the end of an output",
-                             VERDICT_OOB, DETECTOR_GUARD_PAGE, NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_WRITE_BEFORE] = {"write_before", "a write one element before the start of an output",
-                             VERDICT_OOB, DETECTOR_CANARY, NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_WRITE_SLACK] = {"write_slack", "one byte written between the end and the guard page",
-                            VERDICT_OOB, DETECTOR_CANARY, NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_WRITE_GAP] = {"write_gap", "a write between the rows of a strided output",
-                          VERDICT_STRAY_WRITE, DETECTOR_CANARY, NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_STORE_INPUT] = {"store_input", "a store to an input", VERDICT_INPUT_MODIFIED,
-                            DETECTOR_READ_ONLY, NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_SHORT_WORKSPACE] = {"short_workspace", "a workspace one element too small", VERDICT_OOB,
-                                DETECTOR_GUARD_PAGE, NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_UNWRITTEN] = {"unwritten", "an output element that is never written", VERDICT_UNWRITTEN,
-                          DETECTOR_POISON, NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_STRAY] = {"stray", "a write to an element that must stay untouched",
-                      VERDICT_STRAY_WRITE, DETECTOR_POISON, NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_UNINITIALISED] = {"uninitialised", "a result made of workspace nobody wrote",
-                              VERDICT_POISON, DETECTOR_POISON, NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_RACE] = {"race", "a missing barrier", VERDICT_NONDETERMINISTIC, DETECTOR_RERUN, NULL,
-                     NULL, DEFECT_CPU},
-    [DOCTOR_UNSTEADY] = {"unsteady", "a result that differs in every run", VERDICT_NONDETERMINISTIC,
-                         DETECTOR_RERUN, NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_PLACEMENT] = {"placement", "a result that depends on where a tensor lies", VERDICT_OOB,
-                          DETECTOR_RERUN, NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_WRONG] = {"wrong", "one wrong value in a thousand", VERDICT_WRONG, DETECTOR_COMPARE,
-                      NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_WANT] = {"want", "a literal expectation that does not hold", VERDICT_WRONG,
-                     DETECTOR_WANT, "in.input=1 want.output=3", NULL, DEFECT_ANYWHERE},
-    [DOCTOR_SIZE] = {"size", "an output larger than its contract", VERDICT_WRONG, DETECTOR_SIZE,
-                     NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_GUARD_MISSED] = {"guard_missed", "a guard that lets an illegal case pass",
-                             VERDICT_GUARD_MISSED, DETECTOR_HOST_GUARD, NULL, "illegal",
-                             DEFECT_ANYWHERE},
-    [DOCTOR_GUARD_FALSE] = {"guard_false", "a guard that refuses a legal case", VERDICT_GUARD_FALSE,
-                            DETECTOR_HOST_GUARD, NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_GUARD_SHORT] = {"guard_short", "a guard that accepts a buffer one byte short",
-                            VERDICT_GUARD_MISSED, DETECTOR_HOST_GUARD, NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_VACUOUS] = {"vacuous", "inputs that could not show a difference", VERDICT_VACUOUS,
-                        DETECTOR_VACUITY, NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_DIVERGED] = {"diverged", "half a block at a barrier that the rest never reaches",
-                         VERDICT_DEADLOCK, DETECTOR_BARRIER, NULL, NULL, DEFECT_CPU},
-    [DOCTOR_LEFT_EARLY] = {"left_early", "threads that leave before a barrier", VERDICT_DEADLOCK,
-                           DETECTOR_BARRIER, NULL, NULL, DEFECT_CPU},
-    [DOCTOR_HALF_WAVE] = {"half_wave", "half a wave in a collective", VERDICT_DEADLOCK,
-                          DETECTOR_BARRIER, NULL, NULL, DEFECT_CPU},
-    [DOCTOR_ENDLESS] = {"endless", "an endless loop", VERDICT_TIMEOUT, DETECTOR_TIMER, NULL, NULL,
-                        DEFECT_ANYWHERE},
-    [DOCTOR_TRAP] = {"trap", "a trap; on the CPU, a division by zero", VERDICT_FAULT, DETECTOR_TRAP,
-                     NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_WILD] = {"wild", "a store to a wild address", VERDICT_FAULT, DETECTOR_TRAP, NULL, NULL,
-                     DEFECT_ANYWHERE},
-    [DOCTOR_LDS] = {"lds", "a write behind the end of LDS", VERDICT_OOB, DETECTOR_LDS, NULL, NULL,
-                    DEFECT_ANYWHERE},
-    [DOCTOR_KILLED] = {"killed", "a worker process that dies", VERDICT_FAULT, DETECTOR_SUPERVISOR,
-                       NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_HUNG] = {"hung", "a worker process that hangs", VERDICT_TIMEOUT, DETECTOR_SUPERVISOR,
-                     NULL, NULL, DEFECT_ANYWHERE},
-    [DOCTOR_MISALIGNED] = {"misaligned", "a store to an odd address", VERDICT_FAULT, DETECTOR_TRAP,
-                           NULL, NULL, DEFECT_GPU},
-    [DOCTOR_REFUSED_LAUNCH] = {"refused_launch", "a block larger than any device takes",
-                               VERDICT_FAULT, DETECTOR_LAUNCH, NULL, NULL, DEFECT_GPU},
-};
-
-const size_t n_defects = sizeof(defects) / sizeof(defects[0]);
 
 static const struct param params[] = {
     {.name = "defect", .help = "number of the planted defect", .max = DOCTOR_REFUSED_LAUNCH},
@@ -94,6 +20,11 @@ static const struct param params[] = {
 static const char *const reasons[] = {
     "illegal", "legal", "short_input", "short_workspace", "short_output", "short_strided", NULL};
 
+static size_t input_rows(int64_t defect)
+{
+    return 1 + (defect == DOCTOR_INT32_WRAP);
+}
+
 static size_t workspace_elements(int64_t defect)
 {
     return DOCTOR_THREADS - (defect == DOCTOR_SHORT_WORKSPACE);
@@ -101,14 +32,15 @@ static size_t workspace_elements(int64_t defect)
 
 static size_t output_elements(int64_t defect)
 {
-    return ELEMENTS + (defect == DOCTOR_SIZE);
+    return DOCTOR_ELEMENTS + (defect == DOCTOR_SIZE);
 }
 
 static const char *guard(const struct kase *kase, const size_t *bytes)
 {
     int64_t defect = kase->value[0];
-    const size_t needed[T_COUNT] = {ELEMENTS, workspace_elements(defect), output_elements(defect),
-                                    PITCH + 3};
+    const size_t needed[T_COUNT] = {(input_rows(defect) - 1) * DOCTOR_FAR + DOCTOR_ELEMENTS,
+                                    workspace_elements(defect), output_elements(defect),
+                                    DOCTOR_PITCH + 3};
     if (defect == DOCTOR_GUARD_FALSE)
         return "legal";
     for (int i = 0; bytes && defect != DOCTOR_GUARD_SHORT && i < T_COUNT; i++)
@@ -134,9 +66,11 @@ static size_t tensors(const struct kase *kase, struct tensor out[OP_MAX_TENSORS]
                                      .role = TENSOR_OUTPUT,
                                      .rows = 2,
                                      .cols = 3,
-                                     .stride = PITCH,
+                                     .stride = DOCTOR_PITCH,
                                      .align = 64};
-    tensor_dense(&out[T_INPUT], 1, ELEMENTS);
+    tensor_dense(&out[T_INPUT], input_rows(defect), DOCTOR_ELEMENTS);
+    if (defect == DOCTOR_INT32_WRAP)
+        out[T_INPUT].stride = DOCTOR_FAR;
     tensor_dense(&out[T_WORKSPACE], 1, workspace_elements(defect));
     tensor_dense(&out[T_OUTPUT], 1, output_elements(defect));
     out[T_INPUT].fill = (struct fill){FILL_EXACT, 1, 1000};
@@ -158,6 +92,17 @@ static void break_worker(int64_t defect)
             pause();
 }
 
+/* A grid whose threads all write what is in the output already, but one. */
+static void plan_million(void *const device[], struct plan *out)
+{
+    struct doctor_million args = {.input = device[T_INPUT],
+                                  .output = device[T_OUTPUT],
+                                  .n = DOCTOR_ELEMENTS,
+                                  .culprit = MILLION * 2 / 3};
+    plan_kernel(out, &kernel_doctor_million, MILLION / MILLION_BLOCK, MILLION_BLOCK, 0, &args,
+                sizeof(args));
+}
+
 static void plan(const struct kase *kase, const struct tensor *t, void *const device[],
                  struct plan *out)
 {
@@ -171,20 +116,23 @@ static void plan(const struct kase *kase, const struct tensor *t, void *const de
     args.output = device[T_OUTPUT];
     args.strided = device[T_STRIDED];
     args.wild = (float *)8; /* NOLINT: no pointer of ours */
-    args.n = ELEMENTS;
-    args.pitch = PITCH;
+    args.n = DOCTOR_ELEMENTS;
+    args.pitch = DOCTOR_PITCH;
+    args.far = DOCTOR_FAR;
     args.defect = (int32_t)kase->value[0];
     if (args.defect == DOCTOR_UNSTEADY)
         args.salt = ++runs;
     uint32_t threads = args.defect == DOCTOR_REFUSED_LAUNCH ? 1 << 20 : DOCTOR_THREADS;
     plan_kernel(out, &kernel_doctor_sum, 1, threads, DOCTOR_THREADS * sizeof(float), &args,
                 sizeof(args));
+    if (args.defect == DOCTOR_ONE_IN_A_MILLION)
+        plan_million(device, out);
 }
 
 static size_t ref_elements(const struct kase *kase, size_t i)
 {
     (void)kase;
-    static const size_t elements[] = {0, DOCTOR_THREADS, ELEMENTS, 6};
+    static const size_t elements[] = {0, DOCTOR_THREADS, DOCTOR_ELEMENTS, 6};
     return elements[i];
 }
 
@@ -193,7 +141,7 @@ static void reference(const struct kase *kase, const struct ref_io *io)
     const float *input = io->in[T_INPUT];
     float *output = io->out[T_OUTPUT], *strided = io->out[T_STRIDED];
     (void)kase;
-    for (size_t i = 0; i < ELEMENTS; i++)
+    for (size_t i = 0; i < DOCTOR_ELEMENTS; i++)
         output[i] = 2 * input[i];
     for (size_t row = 0; row < 2; row++) {
         strided[row * 3] = 1;
@@ -204,7 +152,7 @@ static void reference(const struct kase *kase, const struct ref_io *io)
 static uint64_t cost(const struct kase *kase)
 {
     (void)kase;
-    return ELEMENTS;
+    return DOCTOR_ELEMENTS;
 }
 
 static void dispatch_key(const struct kase *kase, char *out, size_t size)

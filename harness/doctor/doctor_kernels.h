@@ -1,4 +1,4 @@
-/* Arguments and defect numbers of the doctor's kernel. */
+/* Arguments and defect numbers of the doctor's kernels. */
 #ifndef HARNESS_DOCTOR_DOCTOR_KERNELS_H
 #define HARNESS_DOCTOR_DOCTOR_KERNELS_H
 
@@ -9,9 +9,13 @@
 enum doctor_defect {
     DOCTOR_NONE,
     DOCTOR_READ_BEHIND,
+    DOCTOR_READ_BYTE,
     DOCTOR_READ_BEFORE,
+    DOCTOR_INT32_WRAP,
     DOCTOR_DEAD_READ,
+    DOCTOR_DEAD_ROW,
     DOCTOR_WRITE_BEHIND,
+    DOCTOR_ONE_IN_A_MILLION,
     DOCTOR_WRITE_BEFORE,
     DOCTOR_WRITE_SLACK,
     DOCTOR_WRITE_GAP,
@@ -44,14 +48,21 @@ enum doctor_defect {
 };
 
 struct doctor_sum {
-    const float *input; /* [n] */
-    float *workspace;   /* [DOCTOR_THREADS] */
-    float *output;      /* [n] */
-    float *wild;        /* an address that no tensor owns */
-    float *strided;     /* 2 rows of 3 elements, `pitch` apart */
-    uint32_t n, pitch;
-    int32_t defect; /* enum doctor_defect */
+    const float *input;     /* [n] */
+    float *workspace;       /* [DOCTOR_THREADS] */
+    float *output;          /* [n] */
+    float *wild;            /* an address that no tensor owns */
+    float *strided;         /* 2 rows of 3 elements, `pitch` apart */
+    uint32_t n, pitch, far; /* `far`: from the input's first row to its second, if it has one */
+    int32_t defect;         /* enum doctor_defect */
     float salt;
+};
+
+/* Thread i writes output[i % n], but one thread writes behind the end. */
+struct doctor_million {
+    const float *input; /* [n] */
+    float *output;      /* [n] */
+    uint32_t n, culprit;
 };
 
 #endif

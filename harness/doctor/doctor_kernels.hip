@@ -8,14 +8,28 @@ static __device__ inline void dead_read(const float *at)
     *(volatile const float *)at;
 }
 
+/* The second row of the input, by its offset and by what an int32 makes of that offset in bytes. */
+static __device__ inline void wrap_offset(struct doctor_sum a)
+{
+    const int32_t bytes = (int32_t)(a.far * (uint32_t)sizeof(float));
+    dead_read(a.input + a.far);
+    dead_read((const float *)((const unsigned char *)a.input + bytes));
+}
+
 static __device__ inline void touch_outside(struct doctor_sum a)
 {
     if (a.defect == DOCTOR_READ_BEHIND)
         a.output[0] = a.input[a.n];
+    if (a.defect == DOCTOR_READ_BYTE)
+        a.output[0] = ((const unsigned char *)(a.input + a.n))[0];
     if (a.defect == DOCTOR_READ_BEFORE)
         a.output[0] = a.input[-1];
+    if (a.defect == DOCTOR_INT32_WRAP)
+        wrap_offset(a);
     if (a.defect == DOCTOR_DEAD_READ)
         dead_read(a.input + a.n);
+    if (a.defect == DOCTOR_DEAD_ROW)
+        dead_read(a.strided + 2 * a.pitch);
     if (a.defect == DOCTOR_WRITE_BEHIND)
         a.output[a.n] = 1;
     if (a.defect == DOCTOR_WRITE_BEFORE)
@@ -93,3 +107,10 @@ __global__ void doctor_sum(struct doctor_sum a)
     __syncthreads();
 }
 EXPORT_KERNEL(doctor_sum, struct doctor_sum);
+
+__global__ void doctor_million(struct doctor_million a)
+{
+    const uint32_t i = blockIdx.x * blockDim.x + threadIdx.x, at = i % a.n;
+    a.output[i == a.culprit ? a.n : at] = 2 * a.input[at];
+}
+EXPORT_KERNEL_NO_SYNC(doctor_million, struct doctor_million);

@@ -19,13 +19,13 @@
 #include "harness/base/file.h"
 #include "harness/doctor/doctor.h"
 #include "harness/doctor/doctor_kernels.h"
+#include "harness/gpu/fake/fake.h"
 #include "harness/run/mini_op.h"
 #include "harness/run/pool.h"
 
 const struct op *const op_list[] = {&mini_op, NULL};
 
-static char folder[PATH_MAX]; /* of this program */
-static char log_path[PATH_MAX + 16];
+static char log_path[FAKE_PATH];
 
 static const struct session_options on_gpu = {
     .device = {.kind = DEVICE_CUDA}, .wave = 64, .timeout_s = 1};
@@ -54,18 +54,6 @@ static struct verdict judge(struct pool *pool, struct kase kase)
     return v;
 }
 
-static struct kase doctor_case(size_t defect)
-{
-    struct kase kase;
-    kase_init(&kase, &doctor_op);
-    kase.value[0] = (int64_t)defect;
-    kase.seed = defect;
-    kase.literals = (char *)defects[defect].literals;
-    if (defects[defect].refuse)
-        snprintf(kase.refuse, sizeof(kase.refuse), "%s", defects[defect].refuse);
-    return kase;
-}
-
 static void finds_planted_defects(void **state)
 {
     struct pool *pool = make_pool(&on_gpu);
@@ -74,10 +62,9 @@ static void finds_planted_defects(void **state)
         if (defects[i].where == DEFECT_CPU || i == DOCTOR_MISALIGNED)
             continue; /* a processor behind the fake does not mind the latter */
         struct verdict v = judge(pool, doctor_case(i));
-        if (v.kind != defects[i].kind || v.detector != defects[i].detector)
+        if (!defect_reported(&defects[i], &v, true))
             print_message("%s: %s\n", defects[i].name, v.summary);
-        assert_int_equal(v.kind, defects[i].kind);
-        assert_int_equal(v.detector, defects[i].detector);
+        assert_true(defect_reported(&defects[i], &v, true));
         assert_int_equal(judge(pool, doctor_case(DOCTOR_NONE)).kind, VERDICT_PASS);
     }
     pool_destroy(pool);
@@ -233,6 +220,7 @@ static void reads_what_a_dying_worker_printed(void **state)
     struct verdict behind = judge(pool, doctor_case(DOCTOR_READ_BEHIND));
     struct verdict next = judge(pool, doctor_case(DOCTOR_NONE));
     struct verdict before = judge(pool, doctor_case(DOCTOR_READ_BEFORE));
+    struct verdict wrapped = judge(pool, doctor_case(DOCTOR_INT32_WRAP));
     struct verdict wild = judge(pool, doctor_case(DOCTOR_WILD));
     pool_destroy(pool);
     dup2(ours, STDERR_FILENO);
@@ -250,6 +238,7 @@ static void reads_what_a_dying_worker_printed(void **state)
     assert_int_equal(before.kind, VERDICT_OOB);
     assert_string_equal(before.tensor, "input");
     assert_int_equal(before.offset, -4096);
+    assert_true(defect_reported(&defects[DOCTOR_INT32_WRAP], &wrapped, true));
     assert_int_equal(wild.kind, VERDICT_FAULT);
     assert_int_equal(wild.detector, DETECTOR_TRAP);
     const char *first = strstr(printed, "Memory access fault by GPU");
@@ -318,47 +307,14 @@ static void reads_device_names(void **state)
     }
 }
 
-/* For each of our kernel files a code object of either kind: for CUDA the names of all kernels, for
- * HIP the fake runtime itself. */
-static void make_code(const char *runtime)
-{
-    static const char image[] =
-        "fake doctor_sum check_fill check_poison check_scan check_checksum check_judge_codes "
-        "check_judge_shifted check_judge_exact check_finish check_rows check_columns "
-        "check_worst_column";
-    static const char *const files[] = {"doctor_kernels", "check_fill",  "check_bytes",
-                                        "check_judge",    "check_exact", "check_detail"};
-    char path[PATH_MAX + 64];
-    struct error err;
-    static const char *const folders[] = {"code", "code/sm_00", "code/gfx000"};
-    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-        snprintf(path, sizeof(path), "%s/%s", folder, folders[i]);
-        mkdir(path, 0777);
-    }
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        snprintf(path, sizeof(path), "%s/code/sm_00/%s.fatbin", folder, files[i]);
-        assert_true(file_write(path, image, sizeof(image) - 1, &err));
-        snprintf(path, sizeof(path), "%s/code/gfx000/%s.co", folder, files[i]);
-        assert_true(symlink(runtime, path) == 0 || errno == EEXIST);
-    }
-}
-
-/* Beside this program: the fake drivers, which are then the GPU runtimes of this process and its
- * children, code objects in their manner, and a kernel log. */
+/* The fake drivers are the GPU runtimes of this process and its children; a file is the kernel log.
+ */
 static int setup(void **state)
 {
-    char path[PATH_MAX + 64];
     struct error err;
     (void)state;
-    ssize_t n = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
-    assert_true(n > 0);
-    *strrchr(folder, '/') = '\0';
-    snprintf(path, sizeof(path), "%s/fake/libcuda.so.1", folder);
-    assert_non_null(dlopen(path, RTLD_NOW | RTLD_GLOBAL));
-    snprintf(path, sizeof(path), "%s/fake/libamdhip64.so", folder);
-    assert_non_null(dlopen(path, RTLD_NOW | RTLD_GLOBAL));
-    make_code(path);
-    snprintf(log_path, sizeof(log_path), "%s/kernel-log", folder);
+    assert_true(fake_driver("libcuda.so.1") && fake_driver("libamdhip64.so"));
+    assert_true(fake_path(log_path, "kernel-log"));
     assert_true(file_write(log_path, "", 0, &err));
     return setenv("HARNESS_KERNEL_LOG", log_path, 1);
 }

@@ -247,6 +247,23 @@ static int memory_fault(const struct cpu_finding *f)
 }
 #endif
 
+/* Zeros in whole pages are holes of the memory file, which cost nothing. */
+static void fill(uint64_t target, unsigned char value, size_t bytes)
+{
+    enum { PAGE = 4096 };
+    unsigned char *at = (unsigned char *)(uintptr_t)target; /* NOLINT: device memory */
+    size_t before = -target % PAGE, pages;
+    if (before > bytes)
+        before = bytes;
+    pages = (bytes - before) / PAGE * PAGE;
+    if (value || madvise(at + before, pages, MADV_REMOVE)) {
+        memset(at, value, bytes);
+        return;
+    }
+    memset(at, value, before);
+    memset(at + before + pages, value, bytes - before - pages);
+}
+
 static int run(const struct command *c)
 {
     struct cpu_finding finding;
@@ -260,7 +277,7 @@ static int run(const struct command *c)
     if (c->kernel && !strncmp(c->kernel->name, "check_", 6))
         launch.time_limit_s = 60; /* gigabytes take a processor some time */
     if (!c->kernel) {
-        memset((void *)(uintptr_t)c->target, c->value, c->bytes); /* NOLINT: device memory */
+        fill(c->target, c->value, c->bytes);
         return GPU_SUCCESS;
     }
     switch (cpu_run(&launch, &finding)) {
@@ -504,6 +521,7 @@ EXPORT(properties, hipGetDevicePropertiesR0600);
     {                                                                                              \
     }
 KERNEL(doctor_sum)
+KERNEL(doctor_million)
 KERNEL(check_fill)
 KERNEL(check_poison)
 KERNEL(check_scan)
