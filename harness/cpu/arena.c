@@ -202,21 +202,22 @@ static bool arguments_fit(unsigned slot, size_t bytes, size_t align, struct erro
     return true;
 }
 
+/* Mappings end at multiples of every `align`. */
+void arena_zones(size_t bytes, size_t align, enum arena_side side, size_t *before, size_t *behind)
+{
+    *before = bytes && side == ARENA_RIGHT ? ARENA_RED_ZONE : 0;
+    *behind = bytes && side == ARENA_LEFT ? ARENA_RED_ZONE : -bytes & (align - 1);
+}
+
 /* Sets start and canaries of a tensor whose mapping is ready. */
 static void put_tensor(struct slot *slot, size_t bytes, size_t align, enum arena_side side)
 {
     slot->bytes = bytes;
-    slot->before = slot->behind = 0;
-    if (bytes == 0) {
+    arena_zones(bytes, align, side, &slot->before, &slot->behind);
+    if (bytes == 0)
         slot->start = NOWHERE;
-    } else if (side == ARENA_LEFT) {
-        slot->start = 0;
-        slot->behind = ARENA_RED_ZONE;
-    } else {
-        slot->start = (slot->mapped - bytes) & ~(align - 1);
-        slot->before = ARENA_RED_ZONE;
-        slot->behind = slot->mapped - bytes - slot->start;
-    }
+    else
+        slot->start = side == ARENA_LEFT ? 0 : slot->mapped - bytes - slot->behind;
 }
 
 bool arena_place(struct arena *arena, unsigned index, size_t bytes, size_t align,
@@ -240,13 +241,6 @@ bool arena_place(struct arena *arena, unsigned index, size_t bytes, size_t align
         .sparse = slot->sparse,
     };
     return true;
-}
-
-void arena_zones(const struct arena *arena, unsigned index, size_t *before, size_t *behind)
-{
-    assert(index < ARENA_SLOTS);
-    *before = arena->slots[index].before;
-    *behind = arena->slots[index].behind;
 }
 
 void arena_patterns(const struct arena *arena, const unsigned char **before,

@@ -97,8 +97,8 @@ bool arena_place(struct arena *arena, unsigned slot, size_t bytes, size_t align,
                  enum arena_side side, enum arena_access access, struct arena_buffer *out,
                  struct error *err) MUST_CHECK;
 
-/* Bytes of canary before and behind the tensor in the slot. */
-void arena_zones(const struct arena *arena, unsigned slot, size_t *before, size_t *behind);
+/* Bytes of canary before and behind a tensor of `bytes` bytes placed at that side. */
+void arena_zones(size_t bytes, size_t align, enum arena_side side, size_t *before, size_t *behind);
 
 /* The canaries, from a zone's start on: ARENA_RED_ZONE bytes before a tensor, ARENA_MAX_ALIGN
  * behind it, of which a zone has the first ones. */

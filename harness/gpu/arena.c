@@ -10,10 +10,6 @@
 #define KEEP         ((size_t)64 << 20) /* a mapping up to this size is kept for good */
 #define POWERS_UP_TO ((size_t)1 << 30)  /* larger mappings are made to measure */
 
-/* Canaries of either placement: one that follows the other in the same slot never moves memory, so
- * that checks of the first may still run. */
-#define MAX_ZONES ((size_t)ARENA_RED_ZONE + ARENA_MAX_ALIGN)
-
 /* Where an empty tensor lives, counted from the window's start. */
 #define NOWHERE (WINDOW + GUARD / 2)
 
@@ -53,7 +49,7 @@ static void empty_slot(struct gpu_arena *arena, struct gpu_slot *slot)
 
 void gpu_arena_release(struct gpu_arena *arena)
 {
-    for (unsigned i = 0; i < ARENA_SLOTS; i++) {
+    for (unsigned i = 0; i < GPU_SLOTS; i++) {
         struct gpu_slot *slot = &arena->slot[i];
         empty_slot(arena, slot);
         if (slot->base)
@@ -120,7 +116,7 @@ static bool prepare_slot(struct gpu_arena *arena, unsigned index, size_t need, s
 bool gpu_arena_place(struct gpu_arena *arena, unsigned index, const struct gpu_placement *p,
                      uint64_t *kernel, struct error *err)
 {
-    size_t need = p->bytes ? p->bytes + MAX_ZONES : 0;
+    size_t need = p->bytes ? p->before + p->bytes + p->behind : 0;
     if (need > WINDOW)
         return error_set(err, ERROR_INPUT, "a tensor of %zu bytes is too large, the limit is %zu",
                          p->bytes, ARENA_MAX_BYTES);
@@ -147,13 +143,13 @@ uint64_t gpu_arena_address(const struct gpu_arena *arena, unsigned index)
 
 bool gpu_arena_locate(const struct gpu_arena *arena, uint64_t address, struct arena_location *out)
 {
-    for (unsigned i = 0; i < ARENA_SLOTS; i++) {
+    for (unsigned i = 0; i < GPU_SLOTS; i++) {
         const struct gpu_slot *slot = &arena->slot[i];
         if (!slot->placed || address < slot->base || address - slot->base >= VIEWS * RANGE)
             continue;
         enum view view = (enum view)((address - slot->base) / RANGE);
         int64_t in_window = (int64_t)((address - slot->base) % RANGE) - (int64_t)GUARD;
-        out->slot = i;
+        out->slot = i % ARENA_SLOTS;
         out->offset = in_window - (int64_t)slot->start;
         out->readonly_store = view == VIEW_READ && (uint64_t)in_window < slot->mapped;
         return true;
@@ -164,14 +160,14 @@ bool gpu_arena_locate(const struct gpu_arena *arena, uint64_t address, struct ar
 size_t gpu_arena_resident(const struct gpu_arena *arena)
 {
     size_t sum = 0;
-    for (unsigned i = 0; i < ARENA_SLOTS; i++)
+    for (unsigned i = 0; i < GPU_SLOTS; i++)
         sum += arena->slot[i].mapped;
     return sum;
 }
 
 void gpu_arena_trim(struct gpu_arena *arena)
 {
-    for (unsigned i = 0; i < ARENA_SLOTS; i++)
+    for (unsigned i = 0; i < GPU_SLOTS; i++)
         if (arena->slot[i].mapped > KEEP)
             empty_slot(arena, &arena->slot[i]);
 }

@@ -16,6 +16,10 @@
 #include "harness/cpu/arena.h"
 #include "harness/gpu/runtime.h"
 
+/* A second set of slots, so that the tensors of both runs of a case can lie side by side: tensor i
+ * of run r is in slot r * ARENA_SLOTS + i. */
+enum { GPU_SLOTS = 2 * ARENA_SLOTS };
+
 struct gpu_slot {
     uint64_t base;   /* of the reserved range, 0 until the slot is used */
     uint64_t handle; /* of the physical memory, valid when `mapped` */
@@ -28,7 +32,7 @@ struct gpu_slot {
 struct gpu_arena {
     const struct gpu_api *api;
     size_t granularity;
-    struct gpu_slot slot[ARENA_SLOTS];
+    struct gpu_slot slot[GPU_SLOTS];
 };
 
 bool gpu_arena_init(struct gpu_arena *, const struct gpu_api *, struct error *) MUST_CHECK;
@@ -44,8 +48,7 @@ struct gpu_placement {
     enum arena_access access;
 };
 
-/* Places a tensor; nothing may run on the device, unless the slot held a tensor of the same size.
- * `kernel` is the address for the kernel. An empty
+/* Places a tensor; nothing may run on the device. `kernel` is the address for the kernel. An empty
  * tensor gets an address in the midst of a guard. */
 bool gpu_arena_place(struct gpu_arena *, unsigned slot, const struct gpu_placement *,
                      uint64_t *kernel, struct error *) MUST_CHECK;
@@ -53,7 +56,7 @@ bool gpu_arena_place(struct gpu_arena *, unsigned slot, const struct gpu_placeme
 /* The address of the tensor in the slot by which it can be written. */
 uint64_t gpu_arena_address(const struct gpu_arena *, unsigned slot);
 
-/* Which tensor a device address belongs to, as arena_locate(). */
+/* Which tensor a device address belongs to, as arena_locate(); of either run. */
 bool gpu_arena_locate(const struct gpu_arena *, uint64_t address,
                       struct arena_location *) MUST_CHECK;
 

@@ -160,13 +160,19 @@ void check_poison_plan(struct plan *plan, const struct check_region *host, size_
         add_kernel(plan, &kernel_check_poison, region_blocks(host, n), n, table, NULL);
 }
 
+void check_scan_steps(struct plan *plan, const struct check_region *host, size_t n,
+                      const void *table, void *results)
+{
+    if (n)
+        add_kernel(plan, &kernel_check_scan, region_blocks(host, n), n, table, results);
+}
+
 void check_scan_plan(struct plan *plan, const struct check_region *host, size_t n,
                      const void *table, void *results)
 {
-    if (!n)
-        return;
-    plan_memset(plan, results, 0, n * sizeof(struct check_scan));
-    add_kernel(plan, &kernel_check_scan, region_blocks(host, n), n, table, results);
+    if (n)
+        plan_memset(plan, results, 0, n * sizeof(struct check_scan));
+    check_scan_steps(plan, host, n, table, results);
 }
 
 bool check_scan_clean(const struct check_scan *result, struct check_found *found)
@@ -281,27 +287,43 @@ void check_compare_entry(struct check_compare *c, const struct tensor *t,
     c->aligned = is_aligned(c);
 }
 
-static const struct kernel *judge_of(const struct check_compare *host, size_t n)
+/* One launch for `n` entries of one kind. */
+static void add_judge(struct plan *plan, const struct check_compare *host, size_t n,
+                      const struct check_compare *table, struct check_result *results)
 {
-    bool aligned = true;
-    for (size_t i = 0; i < n; i++)
-        aligned = aligned && host[i].aligned;
+    const struct kernel *judge = &kernel_check_judge_codes;
+    uint32_t blocks = 1;
+    if (!n)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        blocks = larger(blocks, host[i].walk.blocks);
+        if (!host[i].aligned)
+            judge = &kernel_check_judge_shifted;
+    }
     if (host->exact)
-        return &kernel_check_judge_exact;
-    return aligned ? &kernel_check_judge_codes : &kernel_check_judge_shifted;
+        judge = &kernel_check_judge_exact;
+    add_kernel(plan, judge, blocks, n, table, results);
+}
+
+void check_compare_steps(struct plan *plan, const struct check_compare *host, size_t n,
+                         const void *table, void *results)
+{
+    size_t exact = 0;
+    while (exact < n && host[exact].exact)
+        exact++;
+    add_judge(plan, host, exact, table, results);
+    add_judge(plan, host + exact, n - exact, (const struct check_compare *)table + exact,
+              (struct check_result *)results + exact);
+    if (n)
+        add_kernel(plan, &kernel_check_finish, 1, n, table, results);
 }
 
 void check_compare_plan(struct plan *plan, const struct check_compare *host, size_t n,
                         const void *table, void *results)
 {
-    uint32_t blocks = 1;
-    if (!n)
-        return;
-    for (size_t i = 0; i < n; i++)
-        blocks = larger(blocks, host[i].walk.blocks);
-    plan_memset(plan, results, 0, n * sizeof(struct check_result));
-    add_kernel(plan, judge_of(host, n), blocks, n, table, results);
-    add_kernel(plan, &kernel_check_finish, 1, n, table, results);
+    if (n)
+        plan_memset(plan, results, 0, n * sizeof(struct check_result));
+    check_compare_steps(plan, host, n, table, results);
 }
 
 void check_detail_plan(struct plan *plan, const struct check_compare *host, size_t i,

@@ -65,6 +65,10 @@ void check_poison_plan(struct plan *, const struct check_region *host, size_t n,
 void check_scan_plan(struct plan *, const struct check_region *host, size_t n, const void *table,
                      void *results);
 
+/* The same, with results that are zero already. */
+void check_scan_steps(struct plan *, const struct check_region *host, size_t n, const void *table,
+                      void *results);
+
 struct check_found {
     uint64_t count;  /* bytes that differ */
     uint64_t offset; /* of the first, from the region's start, gaps of the pitch included */
@@ -97,9 +101,13 @@ struct check_outputs {
 void check_compare_entry(struct check_compare *, const struct tensor *,
                          const struct check_outputs *);
 
-/* Results: struct check_result. All entries have references of one kind: doubles, or not. */
+/* Results: struct check_result. Entries whose references are doubles come first. */
 void check_compare_plan(struct plan *, const struct check_compare *host, size_t n,
                         const void *table, void *results);
+
+/* The same, with results that are zero already. */
+void check_compare_steps(struct plan *, const struct check_compare *host, size_t n,
+                         const void *table, void *results);
 
 /* For the report of a failure: completes the result of entry `host[i]`, which check_compare_plan()
  * has made, by cosine, relative error, worst row and column. */

@@ -223,7 +223,7 @@ static void test_canaries_are_the_arenas(void **state)
         struct plan write = {.count = 0}, look = {.count = 0};
         size_t zone[2];
         assert_true(arena_place(arena, 0, 5000, 4096, side, ARENA_READ_WRITE, &b, &err));
-        arena_zones(arena, 0, &zone[0], &zone[1]);
+        arena_zones(5000, 4096, side, &zone[0], &zone[1]);
         unsigned char *at[2] = {(unsigned char *)b.host - zone[0], (unsigned char *)b.host + 5000};
         arena_arm(arena, 0);
         for (size_t i = 0; i < 2; i++) {

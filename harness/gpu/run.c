@@ -121,23 +121,26 @@ static const char *step_name(const struct step *step)
     return step->kind == STEP_KERNEL ? step->kernel->name : "memset";
 }
 
-/* Waits behind every step, so that a failure is that step's. */
-static bool launch_eager(struct device_gpu *gpu, const struct device_run *run,
-                         void *const function[OP_MAX_STEPS], struct device_finding *out)
+static bool await_running(struct device_gpu *gpu, struct device_finding *out)
 {
-    const struct plan *plan = run->plan;
-    int result = gpu_wait(gpu); /* what prepared the tensors */
-    if (result != GPU_SUCCESS)
-        return launch_failed(gpu, "preparing the tensors", result, out);
+    int result = gpu_wait(gpu);
+    return result == GPU_SUCCESS || launch_failed(gpu, gpu->running, result, out);
+}
+
+/* Waits between steps, so that a failure is that step's; not behind the last one. */
+static bool start_steps(struct device_gpu *gpu, const struct plan *plan,
+                        void *const function[OP_MAX_STEPS], struct device_finding *out)
+{
+    gpu->running = "preparing the tensors";
     for (size_t i = 0; i < plan->count; i++) {
-        result = gpu_launch_step(&gpu->api, &plan->step[i], function[i], gpu->stream);
-        if (result != GPU_SUCCESS)
+        if (i && !await_running(gpu, out))
+            return false;
+        gpu->running = step_name(&plan->step[i]);
+        int result = gpu_launch_step(&gpu->api, &plan->step[i], function[i], gpu->stream);
+        if (result != GPU_SUCCESS) {
+            (void)gpu_wait(gpu); /* for what prepared the tensors */
             return refused(gpu, &plan->step[i], result, out);
-        if (run->meanwhile && i + 1 == plan->count)
-            run->meanwhile(run->context);
-        result = gpu_wait(gpu);
-        if (result != GPU_SUCCESS)
-            return launch_failed(gpu, step_name(&plan->step[i]), result, out);
+        }
     }
     return true;
 }
@@ -196,7 +199,7 @@ static bool launch_as(struct device_gpu *gpu, const struct device_run *run,
         return harness_error(out, &err);
     switch (run->launch) {
     case LAUNCH_EAGER:
-        return launch_eager(gpu, run, function, out);
+        return start_steps(gpu, run->plan, function, out) && await_running(gpu, out);
     case LAUNCH_CAPTURE:
         return capture(gpu, run->plan, function, out) && replay(gpu, out);
     case LAUNCH_REPLAY:
@@ -229,17 +232,45 @@ static void memory_behind(struct device_gpu *gpu, uint64_t before)
 
 /* --- Functions of the driver --- */
 
+/* What the supervisor must know if this process does not come back. */
+static void note_arena(struct device_gpu *gpu)
+{
+    if (gpu->note)
+        gpu->note->arena = gpu->arena;
+}
+
 bool gpu_run(struct device *device, const struct device_run *run, struct device_finding *out)
 {
     struct device_gpu *gpu = gpu_of(device);
     *out = (struct device_finding){.granule = 1};
-    if (gpu->note)
-        gpu->note->arena = gpu->arena;
+    note_arena(gpu);
     uint64_t before = run->launch == LAUNCH_REPLAY ? 0 : memory_before(gpu, run->plan);
     if (!launch_as(gpu, run, out))
         return false;
     memory_behind(gpu, before);
     return true;
+}
+
+bool gpu_start(struct device *device, const struct plan *plan, struct device_finding *out)
+{
+    struct device_gpu *gpu = gpu_of(device);
+    void *function[OP_MAX_STEPS] = {NULL};
+    struct error err;
+    *out = (struct device_finding){.granule = 1};
+    note_arena(gpu);
+    uint64_t before = memory_before(gpu, plan);
+    if (!find_functions(gpu, plan, function, &err))
+        return harness_error(out, &err);
+    if (!start_steps(gpu, plan, function, out) || (before && !await_running(gpu, out)))
+        return false;
+    memory_behind(gpu, before);
+    return true;
+}
+
+bool gpu_await(struct device *device, struct device_finding *out)
+{
+    *out = (struct device_finding){.granule = 1};
+    return await_running(gpu_of(device), out);
 }
 
 bool gpu_enqueue(struct device *device, const struct plan *plan, struct error *err)

@@ -37,6 +37,7 @@ struct device_gpu {
     struct gpu_code code;
     struct gpu_held held[ARENA_SLOTS];
     void *stream, *graph;
+    const char *running; /* what gpu_await() waits for */
     unsigned char *inbox, *outbox;
     struct gpu_pending pending[GPU_MAX_PENDING];
     size_t n_pending, received, sent; /* bytes of inbox and outbox in use */
@@ -52,14 +53,14 @@ static inline struct device_gpu *gpu_of(struct device *device)
 }
 
 /* transfer.c: functions of struct device_driver. */
-bool gpu_place(struct device *, unsigned slot, enum arena_side, enum arena_access,
-               struct arena_buffer *, struct error *);
+bool gpu_place(struct device *, unsigned slot, const struct device_place *, struct arena_buffer *,
+               struct error *);
 bool gpu_send(struct device *, unsigned slot, struct error *);
 bool gpu_fetch(struct device *, unsigned slot, bool content, struct error *);
 bool gpu_finish(struct device *, struct error *);
-void *gpu_writable(struct device *, unsigned slot);
+bool gpu_spot(struct device *, unsigned run, unsigned slot, const struct device_place *,
+              struct device_spot *, struct error *);
 bool gpu_write(struct device *, void *to, const void *from, size_t bytes, struct error *);
-bool gpu_copy(struct device *, void *to, const void *from, size_t bytes, struct error *);
 bool gpu_read(struct device *, void *to, const void *from, size_t bytes, struct error *);
 
 /* The result of all that was enqueued; GPU_NOT_READY when the time is up. */
@@ -68,6 +69,8 @@ int gpu_wait(struct device_gpu *);
 /* run.c: likewise. */
 bool gpu_run(struct device *, const struct device_run *, struct device_finding *);
 bool gpu_enqueue(struct device *, const struct plan *, struct error *);
+bool gpu_start(struct device *, const struct plan *, struct device_finding *);
+bool gpu_await(struct device *, struct device_finding *);
 void gpu_drop_graph(struct device_gpu *);
 
 #endif

@@ -36,23 +36,36 @@ int gpu_wait(struct device_gpu *gpu)
 
 /* --- Tensors --- */
 
-bool gpu_place(struct device *device, unsigned slot, enum arena_side side, enum arena_access access,
+bool gpu_spot(struct device *device, unsigned run, unsigned slot, const struct device_place *where,
+              struct device_spot *out, struct error *err)
+{
+    struct gpu_arena *arena = &gpu_of(device)->arena;
+    struct gpu_placement p = {.bytes = where->bytes, .side = where->side, .access = where->access};
+    uint64_t kernel;
+    arena_zones(p.bytes, where->align, p.side, &p.before, &p.behind);
+    slot += run * ARENA_SLOTS;
+    if (!gpu_arena_place(arena, slot, &p, &kernel, err))
+        return false;
+    out->kernel = (void *)(uintptr_t)kernel;                              /* NOLINT: the device's */
+    out->at = (unsigned char *)(uintptr_t)gpu_arena_address(arena, slot); /* NOLINT */
+    out->before = p.before;
+    out->behind = p.behind;
+    return true;
+}
+
+bool gpu_place(struct device *device, unsigned slot, const struct device_place *where,
                struct arena_buffer *buffer, struct error *err)
 {
-    struct device_gpu *gpu = gpu_of(device);
-    struct gpu_held *held = &gpu->held[slot];
-    struct gpu_placement p = {.bytes = buffer->bytes, .side = side, .access = access};
-    uint64_t address;
-    arena_zones(device->arena, slot, &p.before, &p.behind);
-    *held = (struct gpu_held){.host = buffer->host,
-                              .bytes = p.bytes,
-                              .before = p.before,
-                              .behind = p.behind,
-                              .sparse = buffer->sparse,
-                              .input = access == ARENA_READ_ONLY};
-    if (!gpu_arena_place(&gpu->arena, slot, &p, &address, err))
+    struct device_spot spot;
+    if (!gpu_spot(device, 0, slot, where, &spot, err))
         return false;
-    buffer->device = (void *)(uintptr_t)address; /* NOLINT: the kernel's pointer */
+    gpu_of(device)->held[slot] = (struct gpu_held){.host = buffer->host,
+                                                   .bytes = where->bytes,
+                                                   .before = spot.before,
+                                                   .behind = spot.behind,
+                                                   .sparse = buffer->sparse,
+                                                   .input = where->access == ARENA_READ_ONLY};
+    buffer->device = spot.kernel;
     return true;
 }
 
@@ -197,11 +210,6 @@ bool gpu_fetch(struct device *device, unsigned slot, bool content, struct error 
 
 /* --- Bytes, for checks on the device --- */
 
-void *gpu_writable(struct device *device, unsigned slot)
-{
-    return (void *)(uintptr_t)gpu_arena_address(&gpu_of(device)->arena, slot); /* NOLINT */
-}
-
 bool gpu_write(struct device *device, void *to, const void *from, size_t bytes, struct error *err)
 {
     struct device_gpu *gpu = gpu_of(device);
@@ -211,15 +219,6 @@ bool gpu_write(struct device *device, void *to, const void *from, size_t bytes, 
     gpu->sent += (bytes + 63) / 64 * 64;
     memcpy(parcel, from, bytes);
     return copy_in(gpu, (uintptr_t)to, parcel, bytes, err);
-}
-
-bool gpu_copy(struct device *device, void *to, const void *from, size_t bytes, struct error *err)
-{
-    struct device_gpu *gpu = gpu_of(device);
-    return !bytes ||
-           gpu_good(&gpu->api,
-                    gpu->api.copy_within((uintptr_t)to, (uintptr_t)from, bytes, gpu->stream),
-                    "copy within the device", err);
 }
 
 bool gpu_read(struct device *device, void *to, const void *from, size_t bytes, struct error *err)

@@ -177,23 +177,26 @@ static void poison_output(const struct binding *b, size_t i, unsigned poison)
     poison_gaps(b, i, poison);
 }
 
-bool bind_position(struct binding *b, enum arena_side side, struct error *err)
+struct device_place bind_where(const struct binding *b, size_t i, enum arena_side side)
+{
+    const struct tensor *t = &b->tensor[i];
+    return (struct device_place){.bytes = b->bytes[i],
+                                 .align = t->align ? t->align : dtype_bytes(t->dtype),
+                                 .side = side,
+                                 .access =
+                                     t->role == TENSOR_INPUT ? ARENA_READ_ONLY : ARENA_READ_WRITE};
+}
+
+bool bind_host(struct binding *b, enum arena_side side, struct error *err)
 {
     bool refill = !b->filled;
     for (size_t i = 0; i < b->count; i++) {
-        const struct tensor *t = &b->tensor[i];
+        const struct device_place where = bind_where(b, i, side);
         const unsigned char *old = b->buffer[i].host;
-        size_t align = t->align ? t->align : dtype_bytes(t->dtype);
-        bool input = t->role == TENSOR_INPUT;
-        if (!arena_place(b->arena, (unsigned)i, b->bytes[i], align, side,
-                         input ? ARENA_READ_ONLY : ARENA_READ_WRITE, &b->buffer[i], err))
+        if (!arena_place(b->arena, (unsigned)i, where.bytes, where.align, side, where.access,
+                         &b->buffer[i], err))
             return false;
-        if (!b->runner->driver->place(b->runner, (unsigned)i, side,
-                                      input ? ARENA_READ_ONLY : ARENA_READ_WRITE, &b->buffer[i],
-                                      err))
-            return false;
-        b->device[i] = b->buffer[i].device;
-        if (!input)
+        if (b->tensor[i].role != TENSOR_INPUT)
             continue;
         if (b->buffer[i].sparse)
             refill = true;
@@ -208,9 +211,13 @@ bool bind_position(struct binding *b, enum arena_side side, struct error *err)
 
 bool bind_place(struct binding *b, enum arena_side side, unsigned poison, struct error *err)
 {
-    if (!bind_position(b, side, err))
+    if (!bind_host(b, side, err))
         return false;
     for (size_t i = 0; i < b->count; i++) {
+        const struct device_place where = bind_where(b, i, side);
+        if (!b->runner->driver->place(b->runner, (unsigned)i, &where, &b->buffer[i], err))
+            return false;
+        b->device[i] = b->buffer[i].device;
         if (b->tensor[i].role == TENSOR_INPUT)
             poison_gaps(b, i, poison);
         else

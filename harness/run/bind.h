@@ -30,10 +30,13 @@ struct binding {
 bool bind_tensors(struct binding *, const struct kase *, struct device *,
                   struct error *) MUST_CHECK;
 
-/* Places every tensor at one side, on the device too, and writes the inputs on the host. */
-bool bind_position(struct binding *, enum arena_side, struct error *) MUST_CHECK;
+/* How tensor `i` is to lie. */
+struct device_place bind_where(const struct binding *, size_t i, enum arena_side);
 
-/* The same; then writes poison and canaries, and sends all of it. */
+/* Places every tensor at one side of the host's arena, and writes the inputs. */
+bool bind_host(struct binding *, enum arena_side, struct error *) MUST_CHECK;
+
+/* The same, and on the device; then writes poison and canaries, and sends all of it. */
 bool bind_place(struct binding *, enum arena_side, unsigned poison, struct error *) MUST_CHECK;
 
 /* The bits of an element of tensor `t` before run `which` (0 or 1). */

@@ -63,13 +63,23 @@ struct device_run {
     const struct plan *plan;
     enum device_launch launch;
     uint64_t order; /* of threads and blocks, where the device has a choice; 0 is natural */
-    /* On a GPU, LAUNCH_EAGER: what the host does while the plan's last step runs; may be NULL. */
-    void (*meanwhile)(void *context);
-    void *context;
 };
 
 /* Device memory of the harness's own, beside the tensors. */
-enum device_pad { PAD_TABLES, PAD_FIRST, PAD_REFERENCE, PAD_WORK };
+enum device_pad { PAD_TABLES, PAD_REFERENCE, PAD_WORK };
+
+/* A tensor that only the device has: where it is to be, and where it is. */
+struct device_place {
+    size_t bytes, align;
+    enum arena_side side;
+    enum arena_access access;
+};
+
+struct device_spot {
+    void *kernel;          /* what the kernel under test gets */
+    unsigned char *at;     /* the same bytes, for our own kernels: always writable */
+    size_t before, behind; /* bytes of canary */
+};
 
 /* What went wrong in a launch. */
 struct device_finding {
@@ -99,7 +109,7 @@ struct device;
 /* Functions that return false set the error, which is the harness's own; only `launch` judges. */
 struct device_driver {
     /* Gives the tensor that the host's arena holds in `slot` its place; sets buffer->device. */
-    bool (*place)(struct device *, unsigned slot, enum arena_side, enum arena_access,
+    bool (*place)(struct device *, unsigned slot, const struct device_place *,
                   struct arena_buffer *, struct error *);
     /* Makes the kernel's view of the tensor what the host wrote, canaries included. */
     bool (*send)(struct device *, unsigned slot, struct error *);
@@ -110,20 +120,24 @@ struct device_driver {
     bool (*fetch)(struct device *, unsigned slot, bool content, struct error *);
     bool (*finish)(struct device *, struct error *);
 
-    /* For checks where the tensors are; NULL in a driver whose tensors are the host's. All but
-     * `pad` enqueue and return; what was read is there when `finish` has returned. */
+    /* For checks where the tensors are; NULL in a driver whose tensors are the host's. `write`,
+     * `read` and `enqueue` return at once; what was read is there when `finish` has returned. */
 
-    /* The tensor in a slot, for our own kernels: inputs may be written there. */
-    void *(*writable)(struct device *, unsigned slot);
+    /* Places tensor `slot` of run 0 or 1; nothing may run. */
+    bool (*spot)(struct device *, unsigned run, unsigned slot, const struct device_place *,
+                 struct device_spot *, struct error *);
     /* At least `bytes` of device memory, aligned to 256; what was there before may be lost. Nothing
      * may run. NULL for an error. */
     void *(*pad)(struct device *, enum device_pad, size_t bytes, struct error *);
     /* `from` may change as soon as this returns. */
     bool (*write)(struct device *, void *to, const void *from, size_t bytes, struct error *);
-    bool (*copy)(struct device *, void *to, const void *from, size_t bytes, struct error *);
     bool (*read)(struct device *, void *to, const void *from, size_t bytes, struct error *);
     /* Of our own kernels, which do not fail. */
     bool (*enqueue)(struct device *, const struct plan *, struct error *);
+    /* The two halves of an eager launch: up to its last step, and the wait for all. What else is
+     * enqueued in between fails with it. */
+    bool (*start)(struct device *, const struct plan *, struct device_finding *);
+    bool (*await)(struct device *, struct device_finding *);
 
     /* Bytes of memory held beside the host's arena, and a way to hold less. */
     size_t (*resident)(const struct device *);

@@ -14,10 +14,10 @@ struct device_cpu {
     double timeout_s;
 };
 
-static bool place(struct device *device, unsigned slot, enum arena_side side,
-                  enum arena_access access, struct arena_buffer *buffer, struct error *err)
+static bool place(struct device *device, unsigned slot, const struct device_place *where,
+                  struct arena_buffer *buffer, struct error *err)
 {
-    (void)device, (void)slot, (void)side, (void)access, (void)buffer, (void)err;
+    (void)device, (void)slot, (void)where, (void)buffer, (void)err;
     return true; /* the arena has set buffer->device already */
 }
 

@@ -6,43 +6,46 @@
 
 #include "harness/gpu/check.h"
 
-/* Zones before and behind each tensor, its rows, and the gaps between and behind them. */
-enum { MAX_REGIONS = 5 * OP_MAX_TENSORS };
+/* Canaries before and behind each tensor, its rows, and the gaps between and behind them. */
+enum { MAX_REGIONS = INSPECT_RUNS * 5 * OP_MAX_TENSORS };
 
-/* Parts of the device's memory begin at multiples of this. */
-enum { PART = 256 };
+/* Parts of device memory begin at multiples of this, parts of a parcel at multiples of ROOM. */
+enum { PART = 256, ROOM = 16 };
 
-/* Tables in the device's memory, and what is sent there. */
-struct desk {
-    unsigned char before[ARENA_RED_ZONE], behind[ARENA_MAX_ALIGN]; /* canaries */
-    _Alignas(16) struct check_fill fill[OP_MAX_TENSORS];
-    _Alignas(16) struct check_region region[MAX_REGIONS];
-    _Alignas(16) struct check_compare compare[OP_MAX_TENSORS];
-};
-
-/* What comes back: of a case with R regions outside its tensors and O outputs, the first 2 R scans,
- * those of the first run before those of the second, and behind them O results. */
-union answers {
-    struct check_scan scan[2 * MAX_REGIONS];
-    unsigned char byte[2 * MAX_REGIONS * sizeof(struct check_scan) +
-                       OP_MAX_TENSORS * sizeof(struct check_result) + 16];
-};
+/* What is sent in one piece: tables, and zeros where answers are to be. */
+enum { PARCEL = 64 << 10 };
 
 /* An output. */
 struct subject {
-    size_t index; /* of the tensor */
-    struct tensor tensor;
-    void *first, *reference, *work; /* on the device */
+    size_t index;         /* of the tensor */
+    struct tensor tensor; /* as it is compared */
+    void *reference, *work;
 };
 
 struct inspection {
-    struct binding *bind;
-    struct desk desk, *device_desk;
-    union answers answers, *device_answers;
-    bool patterns_sent;
-    size_t outside;                         /* regions outside the tensors, the first ones */
+    const struct binding *bind;
+    struct device_spot spot[INSPECT_RUNS][OP_MAX_TENSORS];
+    void *tensor[INSPECT_RUNS][OP_MAX_TENSORS]; /* the kernels' pointers */
+
+    unsigned char *canaries; /* device memory: the patterns before and behind */
+    bool canaries_sent;
+
+    struct check_fill fill[INSPECT_RUNS * OP_MAX_TENSORS];
+    struct check_region region[MAX_REGIONS]; /* those outside the tensors first, run by run */
+    struct check_compare compare[OP_MAX_TENSORS];
+    size_t fills, regions, outside[INSPECT_RUNS];
+    const void *device_fill, *device_region, *device_compare;
+
     struct subject subject[OP_MAX_TENSORS]; /* those with a reference of doubles first */
-    size_t subjects, exact;
+    size_t subjects;
+
+    _Alignas(ROOM) unsigned char parcel[PARCEL];
+    unsigned char *device_parcel;
+    size_t packed;
+
+    struct check_scan scan[MAX_REGIONS];
+    struct check_result result[OP_MAX_TENSORS];
+    unsigned char *device_scan, *device_result;
 };
 
 bool inspect_possible(const struct device *device)
@@ -60,6 +63,11 @@ void inspect_destroy(struct inspection *in)
     free(in);
 }
 
+void *const *inspect_tensors(const struct inspection *in, unsigned run)
+{
+    return in->tensor[run];
+}
+
 static const struct device_driver *driver_of(const struct inspection *in)
 {
     return in->bind->runner->driver;
@@ -70,18 +78,54 @@ static bool enqueue(const struct inspection *in, const struct plan *plan, struct
     return driver_of(in)->enqueue(in->bind->runner, plan, err);
 }
 
-/* Sends the first `n` entries of a table of the desk. */
-static bool send_table(struct inspection *in, const void *table, size_t n, size_t size,
-                       struct error *err)
+static bool write(const struct inspection *in, void *to, const void *from, size_t bytes,
+                  struct error *err)
 {
-    const size_t at = (size_t)((const unsigned char *)table - (const unsigned char *)&in->desk);
-    return !n || driver_of(in)->write(in->bind->runner, (unsigned char *)in->device_desk + at,
-                                      table, n * size, err);
+    return !bytes || driver_of(in)->write(in->bind->runner, to, from, bytes, err);
+}
+
+static bool is_exact(const struct tensor *t)
+{
+    return t->policy.kind == POLICY_BOUND;
 }
 
 /* --- Memory --- */
 
-/* A number of bytes made a whole number of parts, and added to `sum`: the part's offset. */
+static bool place_tensors(struct inspection *in, struct error *err)
+{
+    static const enum arena_side side[INSPECT_RUNS] = {ARENA_RIGHT, ARENA_LEFT};
+    const struct binding *b = in->bind;
+    for (unsigned run = 0; run < INSPECT_RUNS; run++)
+        for (size_t i = 0; i < b->count; i++) {
+            const struct device_place where = bind_where(b, i, side[run]);
+            if (!driver_of(in)->spot(b->runner, run, (unsigned)i, &where, &in->spot[run][i], err))
+                return false;
+            in->tensor[run][i] = in->spot[run][i].kernel;
+        }
+    return true;
+}
+
+static void find_subjects(struct inspection *in)
+{
+    in->subjects = 0;
+    for (int exact = 1; exact >= 0; exact--)
+        for (size_t i = 0; i < in->bind->count; i++) {
+            const struct tensor *t = &in->bind->tensor[i];
+            if (t->role != TENSOR_OUTPUT || is_exact(t) != exact)
+                continue;
+            struct subject *s = &in->subject[in->subjects++];
+            *s = (struct subject){.index = i, .tensor = *t};
+            if (!exact) /* what the host would let pass with a closer look is to get one */
+                s->tensor.policy.kind = POLICY_EXACT;
+        }
+}
+
+static size_t reference_bytes(const struct tensor *t)
+{
+    return tensor_elements(t) * (is_exact(t) ? sizeof(double) : dtype_bytes(t->dtype));
+}
+
+/* Adds a part; where it begins. */
 static size_t add_part(size_t *sum, size_t bytes)
 {
     const size_t at = *sum;
@@ -89,290 +133,236 @@ static size_t add_part(size_t *sum, size_t bytes)
     return at;
 }
 
-static size_t reference_bytes(const struct tensor *t)
-{
-    const bool exact = t->policy.kind == POLICY_BOUND;
-    return tensor_elements(t) * (exact ? sizeof(double) : dtype_bytes(t->dtype));
-}
-
-/* From the first element in use to behind the last. */
-static size_t used_bytes(const struct tensor *t)
-{
-    const size_t rows = t->rows - t->unused_rows;
-    return rows ? ((rows - 1) * t->stride + t->cols) * dtype_bytes(t->dtype) : 0;
-}
-
-static void find_subjects(struct inspection *in)
-{
-    in->subjects = in->exact = 0;
-    for (int exact = 1; exact >= 0; exact--)
-        for (size_t i = 0; i < in->bind->count; i++) {
-            const struct tensor *t = &in->bind->tensor[i];
-            if (t->role != TENSOR_OUTPUT || (t->policy.kind == POLICY_BOUND) != exact)
-                continue;
-            struct subject *s = &in->subject[in->subjects++];
-            *s = (struct subject){.index = i, .tensor = *t};
-            /* Codes that the host would let pass with a closer look are to get it. */
-            if (!exact)
-                s->tensor.policy.kind = POLICY_EXACT;
-            in->exact += (size_t)exact;
-        }
-}
-
-/* Device memory for one thing of every output; `offset` is where in it each has its own. */
-static void *take_pad(struct inspection *in, enum device_pad which,
-                      size_t (*bytes_of)(const struct tensor *), size_t offset[OP_MAX_TENSORS],
-                      struct error *err)
-{
-    size_t sum = 0;
-    for (size_t i = 0; i < in->subjects; i++)
-        offset[i] = add_part(&sum, bytes_of(&in->subject[i].tensor));
-    return driver_of(in)->pad(in->bind->runner, which, sum, err);
-}
-
 static bool take_pads(struct inspection *in, struct error *err)
 {
-    size_t first_at[OP_MAX_TENSORS], reference_at[OP_MAX_TENSORS], work_at[OP_MAX_TENSORS];
-    unsigned char *first = take_pad(in, PAD_FIRST, used_bytes, first_at, err);
-    unsigned char *reference =
-        first ? take_pad(in, PAD_REFERENCE, reference_bytes, reference_at, err) : NULL;
-    unsigned char *work = reference ? take_pad(in, PAD_WORK, check_workspace, work_at, err) : NULL;
-    if (!work)
-        return false;
+    size_t reference_at[OP_MAX_TENSORS], work_at[OP_MAX_TENSORS], references = 0, works = 0;
+    struct device *device = in->bind->runner;
     for (size_t i = 0; i < in->subjects; i++) {
-        in->subject[i].first = first + first_at[i];
+        reference_at[i] = add_part(&references, reference_bytes(&in->subject[i].tensor));
+        work_at[i] = add_part(&works, check_workspace(&in->subject[i].tensor));
+    }
+    in->canaries =
+        driver_of(in)->pad(device, PAD_TABLES, ARENA_RED_ZONE + ARENA_MAX_ALIGN + PARCEL, err);
+    unsigned char *reference = driver_of(in)->pad(device, PAD_REFERENCE, references, err);
+    unsigned char *work = driver_of(in)->pad(device, PAD_WORK, works, err);
+    if (!in->canaries || !reference || !work)
+        return false;
+    in->device_parcel = in->canaries + ARENA_RED_ZONE + ARENA_MAX_ALIGN;
+    for (size_t i = 0; i < in->subjects; i++) {
         in->subject[i].reference = reference + reference_at[i];
         in->subject[i].work = work + work_at[i];
     }
     return true;
 }
 
-static bool send_patterns(struct inspection *in, struct error *err)
+static bool send_canaries(struct inspection *in, struct error *err)
 {
     const unsigned char *before, *behind;
-    if (in->patterns_sent)
-        return true;
     arena_patterns(in->bind->arena, &before, &behind);
-    memcpy(in->desk.before, before, sizeof(in->desk.before));
-    memcpy(in->desk.behind, behind, sizeof(in->desk.behind));
-    in->patterns_sent = send_table(in, in->desk.before, 1, sizeof(in->desk.before), err) &&
-                        send_table(in, in->desk.behind, 1, sizeof(in->desk.behind), err);
-    return in->patterns_sent;
+    if (!in->canaries_sent)
+        in->canaries_sent = write(in, in->canaries, before, ARENA_RED_ZONE, err) &&
+                            write(in, in->canaries + ARENA_RED_ZONE, behind, ARENA_MAX_ALIGN, err);
+    return in->canaries_sent;
 }
 
-bool inspect_begin(struct inspection *in, struct binding *bind, struct error *err)
+/* --- Tables --- */
+
+static void add_fills(struct inspection *in)
 {
-    in->bind = bind;
-    const size_t answers = (sizeof(struct desk) + PART - 1) / PART * PART;
-    unsigned char *tables =
-        driver_of(in)->pad(bind->runner, PAD_TABLES, answers + sizeof(union answers), err);
-    if (!tables)
-        return false;
-    in->device_desk = (struct desk *)tables;
-    in->device_answers = (union answers *)(tables + answers);
-    find_subjects(in);
-    return take_pads(in, err) && send_patterns(in, err);
+    const struct binding *b = in->bind;
+    in->fills = 0;
+    for (unsigned run = 0; run < INSPECT_RUNS; run++)
+        for (size_t i = 0; i < b->count; i++)
+            if (b->tensor[i].role == TENSOR_INPUT && b->tensor[i].fill.kind != FILL_CUSTOM)
+                check_fill_entry(&in->fill[in->fills++], &b->tensor[i], b->kase->seed, (uint32_t)i,
+                                 in->spot[run][i].at);
 }
 
-/* --- Before a launch --- */
+/* What no kernel may write: the canaries of a tensor, and its gaps. */
+static void add_outside(struct inspection *in, unsigned run, size_t i)
+{
+    const struct tensor *t = &in->bind->tensor[i];
+    const struct device_spot *spot = &in->spot[run][i];
+    struct check_region *r = &in->region[in->regions];
+    if (spot->before) {
+        check_region_range(r, spot->at - spot->before, spot->before);
+        check_region_pattern(r++, in->canaries, ARENA_RED_ZONE);
+    }
+    if (spot->behind) {
+        check_region_range(r, spot->at + in->bind->bytes[i], spot->behind);
+        check_region_pattern(r++, in->canaries + ARENA_RED_ZONE, ARENA_MAX_ALIGN);
+    }
+    for (size_t gaps = check_region_gaps(r, t, spot->at); gaps; gaps--)
+        check_region_poison(r++, bind_poison(t, run), dtype_bytes(t->dtype));
+    in->regions = (size_t)(r - in->region);
+}
 
-/* A tensor that the operator fills is sent as the host has it, its gaps included unless they are
+static void add_regions(struct inspection *in)
+{
+    const struct binding *b = in->bind;
+    in->regions = 0;
+    for (unsigned run = 0; run < INSPECT_RUNS; run++) {
+        const size_t before = in->regions;
+        for (size_t i = 0; i < b->count; i++)
+            add_outside(in, run, i);
+        in->outside[run] = in->regions - before;
+    }
+    for (unsigned run = 0; run < INSPECT_RUNS; run++)
+        for (size_t i = 0; i < b->count; i++) {
+            const struct tensor *t = &b->tensor[i];
+            struct check_region *r = &in->region[in->regions];
+            if (t->role == TENSOR_INPUT)
+                continue;
+            check_region_rows(r, t, in->spot[run][i].at);
+            check_region_poison(r, bind_poison(t, run), dtype_bytes(t->dtype));
+            in->regions++;
+        }
+}
+
+static void add_compares(struct inspection *in)
+{
+    for (size_t i = 0; i < in->subjects; i++) {
+        const struct subject *s = &in->subject[i];
+        const struct check_outputs outputs = {.first = in->spot[0][s->index].at,
+                                              .second = in->spot[1][s->index].at,
+                                              .first_stride = s->tensor.stride,
+                                              .second_stride = s->tensor.stride,
+                                              .reference = s->reference,
+                                              .workspace = s->work};
+        check_compare_entry(&in->compare[i], &s->tensor, &outputs);
+    }
+}
+
+/* Makes room in the parcel; where that is on the device. `from` NULL: zeros. */
+static unsigned char *pack(struct inspection *in, const void *from, size_t bytes)
+{
+    const size_t at = in->packed;
+    in->packed += (bytes + ROOM - 1) / ROOM * ROOM;
+    if (from)
+        memcpy(in->parcel + at, from, bytes);
+    else
+        memset(in->parcel + at, 0, bytes);
+    return in->device_parcel + at;
+}
+
+/* An upper limit of what pack() is asked for. */
+_Static_assert(sizeof(((struct inspection *)0)->fill) + sizeof(((struct inspection *)0)->region) +
+                       sizeof(((struct inspection *)0)->compare) +
+                       sizeof(((struct inspection *)0)->scan) +
+                       sizeof(((struct inspection *)0)->result) + 5 * ROOM <=
+                   PARCEL,
+               "a parcel has room for all tables");
+
+static bool send_tables(struct inspection *in, struct error *err)
+{
+    add_fills(in);
+    add_regions(in);
+    add_compares(in);
+    in->packed = 0;
+    in->device_fill = pack(in, in->fill, in->fills * sizeof(in->fill[0]));
+    in->device_region = pack(in, in->region, in->regions * sizeof(in->region[0]));
+    in->device_compare = pack(in, in->compare, in->subjects * sizeof(in->compare[0]));
+    in->device_scan = pack(in, NULL, (in->outside[0] + in->outside[1]) * sizeof(struct check_scan));
+    in->device_result = pack(in, NULL, in->subjects * sizeof(struct check_result));
+    return write(in, in->device_parcel, in->parcel, in->packed, err);
+}
+
+/* --- Before the launches --- */
+
+/* A tensor that the operator fills goes as the host has it, its gaps included unless they are
  * gigabytes. */
-static bool send_custom(const struct inspection *in, size_t i, struct error *err)
+static bool send_custom(const struct inspection *in, unsigned run, size_t i, struct error *err)
 {
     const struct binding *b = in->bind;
     const struct tensor *t = &b->tensor[i];
+    const size_t size = dtype_bytes(t->dtype);
     const size_t rows = b->buffer[i].sparse ? t->rows - t->unused_rows : 1;
-    const size_t bytes = b->buffer[i].sparse ? t->cols * dtype_bytes(t->dtype) : used_bytes(t);
-    unsigned char *to = driver_of(in)->writable(b->runner, (unsigned)i);
+    const size_t bytes = b->buffer[i].sparse ? t->cols * size : b->bytes[i];
     for (size_t row = 0; row < rows; row++) {
-        const size_t at = row * t->stride * dtype_bytes(t->dtype);
-        if (bytes && !driver_of(in)->write(b->runner, to + at, b->buffer[i].host + at, bytes, err))
+        const size_t at = row * t->stride * size;
+        if (!write(in, in->spot[run][i].at + at, b->buffer[i].host + at, bytes, err))
             return false;
     }
     return true;
 }
 
-static bool write_inputs(struct inspection *in, struct error *err)
+static bool send_customs(const struct inspection *in, struct error *err)
 {
     const struct binding *b = in->bind;
-    struct plan plan = {.count = 0};
-    size_t n = 0;
-    for (size_t i = 0; i < b->count; i++) {
-        const struct tensor *t = &b->tensor[i];
-        if (t->role != TENSOR_INPUT || !b->bytes[i])
-            continue;
-        if (t->fill.kind != FILL_CUSTOM)
-            check_fill_entry(&in->desk.fill[n++], t, b->kase->seed, (uint32_t)i,
-                             driver_of(in)->writable(b->runner, (unsigned)i));
-        else if (!send_custom(in, i, err))
-            return false;
-    }
-    check_fill_plan(&plan, in->desk.fill, n, in->device_desk->fill);
-    return send_table(in, in->desk.fill, n, sizeof(in->desk.fill[0]), err) &&
-           enqueue(in, &plan, err);
+    for (unsigned run = 0; run < INSPECT_RUNS; run++)
+        for (size_t i = 0; i < b->count; i++)
+            if (b->tensor[i].role == TENSOR_INPUT && b->tensor[i].fill.kind == FILL_CUSTOM &&
+                !send_custom(in, run, i, err))
+                return false;
+    return true;
 }
 
-/* Appends what no kernel may write: the canaries of a tensor, and its gaps. */
-static size_t add_outside(struct inspection *in, size_t i, unsigned poison, size_t n)
+bool inspect_begin(struct inspection *in, const struct binding *bind, struct error *err)
 {
-    const struct binding *b = in->bind;
-    const struct tensor *t = &b->tensor[i];
-    struct check_region *region = in->desk.region;
-    unsigned char *at = driver_of(in)->writable(b->runner, (unsigned)i);
-    size_t before, behind;
-    arena_zones(b->arena, (unsigned)i, &before, &behind);
-    if (before) {
-        check_region_range(&region[n], at - before, before);
-        check_region_pattern(&region[n++], in->device_desk->before, ARENA_RED_ZONE);
-    }
-    if (behind) {
-        check_region_range(&region[n], at + b->bytes[i], behind);
-        check_region_pattern(&region[n++], in->device_desk->behind, ARENA_MAX_ALIGN);
-    }
-    for (size_t end = n + check_region_gaps(&region[n], t, at); n < end; n++)
-        check_region_poison(&region[n], bind_poison(t, poison), dtype_bytes(t->dtype));
-    return n;
-}
-
-bool inspect_prepare(struct inspection *in, enum arena_side side, unsigned poison,
-                     struct error *err)
-{
-    struct binding *b = in->bind;
     struct plan plan = {.count = 0};
-    size_t n = 0;
-    if (!bind_position(b, side, err))
+    in->bind = bind;
+    find_subjects(in);
+    if (!place_tensors(in, err) || !take_pads(in, err) || !send_canaries(in, err) ||
+        !send_tables(in, err) || !send_customs(in, err))
         return false;
-    for (size_t i = 0; i < b->count; i++)
-        if (b->bytes[i])
-            n = add_outside(in, i, poison, n);
-    in->outside = n;
-    for (size_t i = 0; i < b->count; i++) {
-        const struct tensor *t = &b->tensor[i];
-        if (t->role == TENSOR_INPUT || !b->bytes[i])
-            continue;
-        check_region_rows(&in->desk.region[n], t, driver_of(in)->writable(b->runner, (unsigned)i));
-        check_region_poison(&in->desk.region[n++], bind_poison(t, poison), dtype_bytes(t->dtype));
-    }
-    check_poison_plan(&plan, in->desk.region, n, in->device_desk->region);
-    return write_inputs(in, err) &&
-           send_table(in, in->desk.region, n, sizeof(in->desk.region[0]), err) &&
-           enqueue(in, &plan, err);
+    check_fill_plan(&plan, in->fill, in->fills, in->device_fill);
+    check_poison_plan(&plan, in->region, in->regions, in->device_region);
+    return enqueue(in, &plan, err);
 }
 
-/* --- Behind a launch --- */
+/* --- Behind the launches --- */
 
-static bool read_answers(struct inspection *in, size_t begin, size_t end, struct error *err)
-{
-    return driver_of(in)->read(in->bind->runner, in->answers.byte + begin,
-                               in->device_answers->byte + begin, end - begin, err);
-}
-
-/* Where in the answers the scans of a run are. */
-static size_t scan_at(const struct inspection *in, unsigned run)
-{
-    return run * in->outside * sizeof(struct check_scan);
-}
-
-static bool scan(struct inspection *in, unsigned run, struct error *err)
+bool inspect_look(struct inspection *in, unsigned run, struct error *err)
 {
     struct plan plan = {.count = 0};
-    check_scan_plan(&plan, in->desk.region, in->outside, in->device_desk->region,
-                    in->device_answers->byte + scan_at(in, run));
-    return enqueue(in, &plan, err) && read_answers(in, scan_at(in, run), scan_at(in, run + 1), err);
+    const size_t begin = run ? in->outside[0] : 0, n = in->outside[run];
+    unsigned char *answers = in->device_scan + begin * sizeof(struct check_scan);
+    check_scan_steps(&plan, in->region + begin, n,
+                     (const struct check_region *)in->device_region + begin, answers);
+    return enqueue(in, &plan, err) &&
+           driver_of(in)->read(in->bind->runner, in->scan + begin, answers,
+                               n * sizeof(struct check_scan), err);
 }
 
-bool inspect_keep(struct inspection *in, struct error *err)
+bool inspect_reference(struct inspection *in, const struct ref_io *ref, struct error *err)
 {
-    const struct binding *b = in->bind;
-    if (!scan(in, 0, err))
-        return false;
     for (size_t i = 0; i < in->subjects; i++) {
         const struct subject *s = &in->subject[i];
-        if (!driver_of(in)->copy(b->runner, s->first,
-                                 driver_of(in)->writable(b->runner, (unsigned)s->index),
-                                 used_bytes(&s->tensor), err))
+        if (!write(in, s->reference, ref->out[s->index],
+                   reference_bytes(&in->bind->tensor[s->index]), err))
             return false;
     }
     return true;
 }
 
-/* Where in the answers the result of output `i` is. Those of one launch lie one behind the other,
- * the first at a multiple of 16. */
-static size_t result_at(const struct inspection *in, size_t i)
+bool inspect_compare(struct inspection *in, struct error *err)
 {
-    const size_t begin = scan_at(in, 2);
-    const size_t codes = begin + (in->exact * sizeof(struct check_result) + 15) / 16 * 16;
-    return i < in->exact ? begin + i * sizeof(struct check_result)
-                         : codes + (i - in->exact) * sizeof(struct check_result);
-}
-
-static bool send_references(const struct inspection *in, const struct ref_io *ref,
-                            struct error *err)
-{
-    for (size_t i = 0; i < in->subjects; i++) {
-        const struct subject *s = &in->subject[i];
-        const size_t bytes = reference_bytes(&in->bind->tensor[s->index]);
-        if (bytes &&
-            !driver_of(in)->write(in->bind->runner, s->reference, ref->out[s->index], bytes, err))
-            return false;
-    }
-    return true;
-}
-
-static void make_entries(struct inspection *in)
-{
-    for (size_t i = 0; i < in->subjects; i++) {
-        const struct subject *s = &in->subject[i];
-        const struct check_outputs outputs = {
-            .first = s->first,
-            .second = driver_of(in)->writable(in->bind->runner, (unsigned)s->index),
-            .first_stride = s->tensor.stride,
-            .second_stride = s->tensor.stride,
-            .reference = s->reference,
-            .workspace = s->work};
-        check_compare_entry(&in->desk.compare[i], &s->tensor, &outputs);
-    }
-}
-
-/* Outputs with doubles are judged by one launch, the others by another. */
-static bool compare(struct inspection *in, struct error *err)
-{
-    struct check_compare *device = in->device_desk->compare;
-    unsigned char *answers = in->device_answers->byte;
     struct plan plan = {.count = 0};
-    make_entries(in);
-    check_compare_plan(&plan, in->desk.compare, in->exact, device, answers + result_at(in, 0));
-    check_compare_plan(&plan, in->desk.compare + in->exact, in->subjects - in->exact,
-                       device + in->exact, answers + result_at(in, in->exact));
-    return send_table(in, in->desk.compare, in->subjects, sizeof(in->desk.compare[0]), err) &&
-           enqueue(in, &plan, err);
+    check_compare_steps(&plan, in->compare, in->subjects, in->device_compare, in->device_result);
+    return enqueue(in, &plan, err) &&
+           driver_of(in)->read(in->bind->runner, in->result, in->device_result,
+                               in->subjects * sizeof(struct check_result), err);
 }
 
 /* --- What came back --- */
 
-static struct check_result result_of(const struct inspection *in, size_t i)
+bool inspect_outside(const struct inspection *in, unsigned run, char *seen, size_t size)
 {
-    struct check_result result;
-    memcpy(&result, in->answers.byte + result_at(in, i), sizeof(result));
-    return result;
-}
-
-static void judge_outside(const struct inspection *in, unsigned run, struct inspect_result *out)
-{
-    for (size_t i = 0; out->right && i < in->outside; i++) {
+    const size_t begin = run ? in->outside[0] : 0;
+    for (size_t i = begin; i < begin + in->outside[run]; i++) {
         struct check_found found;
-        if (check_scan_clean(&in->answers.scan[run * in->outside + i], &found))
+        if (check_scan_clean(&in->scan[i], &found))
             continue;
-        out->right = false;
-        snprintf(out->seen, sizeof(out->seen),
-                 "a run changed %llu bytes outside the tensors, the first from 0x%02x to 0x%02x",
-                 (unsigned long long)found.count, found.expected, found.found);
+        snprintf(seen, size,
+                 "run %u changed %llu bytes outside the tensors, the first from 0x%02x to 0x%02x",
+                 run + 1, (unsigned long long)found.count, found.expected, found.found);
+        return false;
     }
+    return true;
 }
 
-static void judge_output(const struct subject *s, const struct check_result *r,
-                         struct inspect_result *out)
+static bool output_right(const struct subject *s, const struct check_result *r, char *seen,
+                         size_t size)
 {
     static const char *const kinds[CHECK_COUNTS] = {[CHECK_WRONG] = "wrong",
                                                     [CHECK_STRAY] = "a stray write",
@@ -383,49 +373,29 @@ static void judge_output(const struct subject *s, const struct check_result *r,
     uint64_t element;
     enum check_count kind;
     if (wrong && check_place(r, 0, &element, &kind)) {
-        out->right = false;
-        snprintf(out->seen, sizeof(out->seen),
-                 "%s: %llu elements are not right, the first is element %llu, %s", s->tensor.name,
-                 (unsigned long long)wrong, (unsigned long long)element, kinds[kind]);
-    } else if ((double)r->count[CHECK_NONZERO] < least * (double)r->count[CHECK_SEEN]) {
-        out->right = false;
-        snprintf(out->seen, sizeof(out->seen), "%s: vacuous", s->tensor.name);
+        snprintf(seen, size, "%s: %llu elements are not right, the first is element %llu, %s",
+                 s->tensor.name, (unsigned long long)wrong, (unsigned long long)element,
+                 kinds[kind]);
+        return false;
     }
+    if ((double)r->count[CHECK_NONZERO] < least * (double)r->count[CHECK_SEEN]) {
+        snprintf(seen, size, "%s: vacuous", s->tensor.name);
+        return false;
+    }
+    return true;
 }
 
-static void judge_outputs(const struct inspection *in, struct inspect_result *out,
-                          struct verdict *v)
+bool inspect_outputs(const struct inspection *in, struct verdict *v, char *seen, size_t size)
 {
-    for (size_t i = 0; out->right && i < in->subjects; i++) {
-        const struct check_result result = result_of(in, i);
+    for (size_t i = 0; i < in->subjects; i++) {
         struct compare_metrics metrics;
-        judge_output(&in->subject[i], &result, out);
-        check_metrics(&result, &metrics);
+        if (!output_right(&in->subject[i], &in->result[i], seen, size))
+            return false;
+        check_metrics(&in->result[i], &metrics);
         if (v->cosine > metrics.cosine)
             v->cosine = metrics.cosine;
         if (v->relative < metrics.relative)
             v->relative = metrics.relative;
     }
-}
-
-bool inspect_outside(struct inspection *in, struct inspect_result *out, struct error *err)
-{
-    *out = (struct inspect_result){.right = true};
-    if (!driver_of(in)->finish(in->bind->runner, err))
-        return false;
-    judge_outside(in, 0, out);
-    return true;
-}
-
-bool inspect_judge(struct inspection *in, const struct ref_io *ref, struct inspect_result *out,
-                   struct verdict *v, struct error *err)
-{
-    *out = (struct inspect_result){.right = true};
-    if (!scan(in, 1, err) || !send_references(in, ref, err) || !compare(in, err) ||
-        !read_answers(in, result_at(in, 0), result_at(in, in->subjects), err) ||
-        !driver_of(in)->finish(in->bind->runner, err))
-        return false;
-    judge_outside(in, 1, out);
-    judge_outputs(in, out, v);
     return true;
 }

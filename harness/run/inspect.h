@@ -3,21 +3,25 @@
  * harness/gpu/check.h, on a device that has memory of its own. The host makes the inputs too, for
  * the reference, whose results it sends; a case that passes sends back a few hundred bytes.
  *
+ * The tensors of both runs lie side by side, so that both are prepared at once and judged at once:
+ *     run 0   tensors end at the guard,   poison 0
+ *     run 1   tensors start at the guard, poison 1
+ *
  *     inspect_begin
- *     inspect_prepare (right, 0)  launch  inspect_keep
- *     inspect_prepare (left, 1)   inspect_outside  launch  inspect_judge
+ *     start the plan of run 0   inspect_look(0)   send references   await   inspect_outside(0)
+ *     start the plan of run 1   inspect_look(1)   inspect_compare   await   inspect_outside(1)
+ *                                                                           inspect_outputs
  *
  * It tells whether a case is right in every respect, no more: what is wrong with one that is not is
  * found by running it again and judging it on the host. Where the host explains a difference away
  * (op->accept, op->dont_care, a few units in the last place), the case is not right here.
- *
- * Beside the tensors, the device holds the first run's outputs with their strides, the references
- * and a few MiB.
  */
 #ifndef HARNESS_RUN_INSPECT_H
 #define HARNESS_RUN_INSPECT_H
 
 #include "harness/run/bind.h"
+
+enum { INSPECT_RUNS = 2 };
 
 struct inspection;
 
@@ -28,32 +32,31 @@ bool inspect_possible(const struct device *);
 struct inspection *inspect_create(void);
 void inspect_destroy(struct inspection *);
 
-/* All functions enqueue and do not wait, except inspect_outside and inspect_judge. They fail for
- * reasons of the harness alone. */
+/* The functions that may fail do so for reasons of the harness, or because what was launched before
+ * has failed. Those that take an error enqueue and do not wait. */
 
-/* Takes memory for a case with bound tensors. */
-bool inspect_begin(struct inspection *, struct binding *, struct error *) MUST_CHECK;
+/* Places the tensors of both runs, writes inputs, poison and canaries. Nothing may run. The inputs
+ * are in the host's arena already. */
+bool inspect_begin(struct inspection *, const struct binding *, struct error *) MUST_CHECK;
 
-/* Places the tensors at one side and writes inputs, poison and canaries. */
-bool inspect_prepare(struct inspection *, enum arena_side, unsigned poison,
-                     struct error *) MUST_CHECK;
+/* What the plan of a run takes. */
+void *const *inspect_tensors(const struct inspection *, unsigned run);
 
-/* Behind the first launch: looks for stores outside the tensors, and keeps the outputs. */
-bool inspect_keep(struct inspection *, struct error *) MUST_CHECK;
+/* Behind the launch of a run: looks for stores outside its tensors. */
+bool inspect_look(struct inspection *, unsigned run, struct error *) MUST_CHECK;
 
-/* What a look has come to: whether all is right, and if not, what was seen. */
-struct inspect_result {
-    bool right;
-    char seen[160];
-};
+/* Sends what the outputs are to be. */
+bool inspect_reference(struct inspection *, const struct ref_io *, struct error *) MUST_CHECK;
 
-/* Before the second launch, which may end the device's context: what inspect_keep() saw. */
-bool inspect_outside(struct inspection *, struct inspect_result *, struct error *) MUST_CHECK;
+/* Compares the outputs of both runs with it. */
+bool inspect_compare(struct inspection *, struct error *) MUST_CHECK;
 
-/* Behind the second launch: looks outside the tensors again, and compares both runs with the
- * references in `ref`. Right is a case in which nothing is wrong, and which is not vacuous. Sets
- * the verdict's cosine and relative error, as the host does. */
-bool inspect_judge(struct inspection *, const struct ref_io *ref, struct inspect_result *,
-                   struct verdict *, struct error *) MUST_CHECK;
+/* When the device has done what was enqueued, and `finish` has returned: whether all is right, and
+ * if not, what was seen in `seen`. */
+bool inspect_outside(const struct inspection *, unsigned run, char *seen, size_t size);
+
+/* Also that the case is not vacuous. Sets the verdict's cosine and relative error, as the host
+ * does. */
+bool inspect_outputs(const struct inspection *, struct verdict *, char *seen, size_t size);
 
 #endif

@@ -52,15 +52,11 @@ static void note_tensors(const struct trial *t)
     }
 }
 
-static bool launch_plan(struct trial *t, struct run run, void (*meanwhile)(void *))
+static bool launch_plan(struct trial *t, struct run run)
 {
     struct plan plan = {.count = 0};
     struct device *device = t->session->device;
-    struct device_run launch = {.plan = &plan,
-                                .launch = run.launch,
-                                .order = run.order,
-                                .meanwhile = meanwhile,
-                                .context = t};
+    struct device_run launch = {.plan = &plan, .launch = run.launch, .order = run.order};
     struct device_finding finding;
     t->kase->op->plan(t->kase, t->bind.tensor, t->bind.device, &plan);
     note_tensors(t);
@@ -72,7 +68,7 @@ bool trial_run(struct trial *t, struct run run)
     struct error err;
     if (!bind_place(&t->bind, run.side, run.poison, &err))
         return trial_error(t, &err);
-    if (!launch_plan(t, run, NULL))
+    if (!launch_plan(t, run))
         return false;
     if (!bind_fetch(&t->bind, &err))
         return trial_error(t, &err);
@@ -154,30 +150,46 @@ static bool inspection_failed(struct trial *t, const struct error *err)
     return trial_error(t, err);
 }
 
-static void reference_meanwhile(void *trial)
+/* A run, and the enqueueing of all that its checks need; the host makes the reference meanwhile.
+ * False: the verdict is filled. */
+static bool run_on_device(struct trial *t, unsigned run)
 {
-    (void)trial_reference(trial); /* asked for again behind the launch */
+    struct inspection *in = t->session->inspection;
+    struct device *device = t->session->device;
+    struct device_finding finding;
+    struct plan plan = {.count = 0};
+    struct error err;
+    t->kase->op->plan(t->kase, t->bind.tensor, inspect_tensors(in, run), &plan);
+    note_tensors(t);
+    if (!device->driver->start(device, &plan, &finding))
+        return judge_finding(t, &finding);
+    bool enqueued = inspect_look(in, run, &err) && (run == 0 || inspect_compare(in, &err));
+    bool known = trial_reference(t);
+    if (enqueued && known && run == 0)
+        enqueued = inspect_reference(in, &t->io, &err);
+    if (!device->driver->await(device, &finding)) /* its failure is that of what came behind it */
+        return judge_finding(t, &finding);
+    if (!known)
+        return false;
+    return (enqueued && device->driver->finish(device, &err)) || inspection_failed(t, &err);
 }
 
-/* Both runs, each checked where it took place. False: the verdict is filled. */
-static bool run_inspected(struct trial *t, struct inspect_result *result)
+/* False: not all is right, as `seen` says, and the host has to look. True: the verdict is in. */
+static bool judged_on_device(struct trial *t, char *seen, size_t size)
 {
-    const struct run first = {ARENA_RIGHT, 0, 0, LAUNCH_EAGER};
-    const struct run second = {ARENA_LEFT, 1, 0, LAUNCH_EAGER};
     struct inspection *in = t->session->inspection;
     struct error err;
-    if (!inspect_begin(in, &t->bind, &err) || !inspect_prepare(in, first.side, first.poison, &err))
-        return inspection_failed(t, &err);
-    if (!launch_plan(t, first, NULL))
-        return false;
-    if (!inspect_keep(in, &err) || !inspect_prepare(in, second.side, second.poison, &err) ||
-        !inspect_outside(in, result, &err))
-        return inspection_failed(t, &err);
-    if (!result->right)
-        return true;
-    if (!launch_plan(t, second, reference_meanwhile) || !trial_reference(t))
-        return false;
-    return inspect_judge(in, &t->io, result, t->verdict, &err) || inspection_failed(t, &err);
+    if (!bind_host(&t->bind, ARENA_RIGHT, &err))
+        return !trial_error(t, &err);
+    if (!inspect_begin(in, &t->bind, &err))
+        return !inspection_failed(t, &err);
+    for (unsigned run = 0; run < INSPECT_RUNS; run++) {
+        if (!run_on_device(t, run))
+            return true;
+        if (!inspect_outside(in, run, seen, size))
+            return false;
+    }
+    return inspect_outputs(in, t->verdict, seen, size);
 }
 
 /* Whether a device is to judge this case itself: only the host can dump tensors, compare them with
@@ -193,7 +205,7 @@ void trial_judge(struct trial *t)
     struct error err;
     const struct kase *kase = t->kase;
     uint64_t order = kase->seed * 2 + 1; /* any order but the natural one, which is 0 */
-    struct inspect_result seen = {.right = false};
+    char seen[160] = "";
     if (!guard_lets_run(kase, t->verdict))
         return;
     if (!bind_tensors(&t->bind, kase, t->session->device, &err)) {
@@ -201,12 +213,12 @@ void trial_judge(struct trial *t)
         return;
     }
     if (!guard_checks_sizes(kase, t->bind.tensor, t->bind.bytes, t->bind.count, t->verdict) ||
-        (inspects(t) && (!run_inspected(t, &seen) || seen.right)))
+        (inspects(t) && judged_on_device(t, seen, sizeof(seen))))
         return;
     judge_on_host(t, order);
-    if (!seen.seen[0] || t->verdict->kind != VERDICT_PASS)
+    if (!seen[0] || t->verdict->kind != VERDICT_PASS)
         return;
     snprintf(t->verdict->summary, sizeof(t->verdict->summary), "%s; two further runs were right",
-             seen.seen);
+             seen);
     verdict_set(t->verdict, VERDICT_NONDETERMINISTIC, DETECTOR_RERUN, "not seen again");
 }
