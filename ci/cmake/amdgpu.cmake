@@ -1,7 +1,8 @@
 # Code objects for AMD GPUs: code/ARCH/NAME.co, one bare ELF for each NAME.hip and each
-# architecture, by the target `amdgpu`. Custom commands, because CMake's HIP language needs a ROCm
-# tree and makes no bare objects. Every architecture is probed here; one that cannot be built is
-# said so now, and again as an error when the target is built.
+# architecture, by the target `amdgpu`; mutants/NAME.ID.ARCH/*.co, by the target `mutants_amdgpu`.
+# Either has a part TARGET-ARCH. Custom commands, because CMake's HIP language needs a ROCm tree and
+# makes no bare objects. Every architecture is probed here; one that cannot be built is said so now,
+# and again as an error when a target is built.
 set(HARNESS_AMDGPU_ARCHS gfx942 gfx950 CACHE STRING "AMD architectures to build kernels for")
 
 # ROCm's compiler brings the real headers; any other needs LLVM 21 or later, for gfx950.
@@ -18,7 +19,8 @@ else()
 endif()
 # Without the compilation's id and this tree's path, every build of a kernel has the same bytes.
 set(amdgpu_command ${HARNESS_AMDGPU_CLANG} -x hip --cuda-device-only --no-gpu-bundle-output
-    -O3 -ffp-contract=off -fuse-cuid=none -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+    -O3 -ffp-contract=off -fuse-cuid=none -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=
+    ${amdgpu_headers} -I ${CMAKE_SOURCE_DIR})
 
 # Sets `result` to why `arch` cannot be built, or to nothing.
 function(harness_amdgpu_probe arch result)
@@ -46,8 +48,7 @@ function(harness_amdgpu_kernel kernel arch list)
     cmake_path(GET kernel STEM name)
     set(object ${CMAKE_BINARY_DIR}/code/${arch}/${name}.co)
     add_custom_command(OUTPUT ${object} DEPFILE ${object}.d VERBATIM
-        COMMAND ${amdgpu_command} ${amdgpu_headers} -I ${CMAKE_SOURCE_DIR} --offload-arch=${arch}
-            -Wall -Wextra -Werror
+        COMMAND ${amdgpu_command} --offload-arch=${arch} -Wall -Wextra -Werror
             -Xclang -dependency-file -Xclang ${object}.d -Xclang -MT -Xclang ${object}
             -o ${object} ${CMAKE_SOURCE_DIR}/${kernel}
         DEPENDS ${CMAKE_SOURCE_DIR}/${kernel}
@@ -55,22 +56,34 @@ function(harness_amdgpu_kernel kernel arch list)
     set(${list} ${${list}} ${object} PARENT_SCOPE)
 endfunction()
 
+# Adds the target `target`-`arch`: it makes the files behind `why`, or fails when that is a reason.
+function(harness_amdgpu_target target arch why)
+    if(why)
+        add_custom_target(${target}-${arch} VERBATIM
+            COMMAND ${CMAKE_COMMAND} -E echo "Kernels for ${arch} cannot be built: ${why}"
+            COMMAND ${CMAKE_COMMAND} -E false)
+    else()
+        add_custom_target(${target}-${arch} DEPENDS ${ARGN})
+    endif()
+    add_dependencies(${target} ${target}-${arch})
+endfunction()
+
 add_custom_target(amdgpu)
+add_custom_target(mutants_amdgpu)
 foreach(arch IN LISTS HARNESS_AMDGPU_ARCHS)
     harness_amdgpu_probe(${arch} why)
     set(objects)
+    set(mutants)
     if(why)
         message(STATUS "Kernels for ${arch} cannot be built: ${why}")
-        add_custom_target(amdgpu-${arch} VERBATIM
-            COMMAND ${CMAKE_COMMAND} -E echo "Kernels for ${arch} cannot be built: ${why}"
-            COMMAND ${CMAKE_COMMAND} -E false)
     else()
         message(STATUS "Kernels for ${arch} are built by ${HARNESS_AMDGPU_CLANG}")
         file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/code/${arch})
         foreach(kernel IN LISTS kernel_sources)
             harness_amdgpu_kernel(${kernel} ${arch} objects)
         endforeach()
-        add_custom_target(amdgpu-${arch} DEPENDS ${objects})
+        harness_mutant_code(${arch} co mutants ${amdgpu_command} --offload-arch=${arch})
     endif()
-    add_dependencies(amdgpu amdgpu-${arch})
+    harness_amdgpu_target(amdgpu ${arch} "${why}" ${objects})
+    harness_amdgpu_target(mutants_amdgpu ${arch} "${why}" ${mutants})
 endforeach()

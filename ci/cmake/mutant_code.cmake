@@ -1,10 +1,16 @@
-# Makes OBJECT, the code object of mutant ID: by the command behind `--` when one of FILES mentions
-# the mutant, else as a copy of PLAIN.
+# Makes OBJECT, the code object of mutant ID: by the command behind `--` when a file that PLAIN was
+# made from mentions the mutant, else as a copy of PLAIN.
 cmake_path(GET OBJECT PARENT_PATH folder)
 file(MAKE_DIRECTORY ${folder})
+file(READ ${PLAIN}.d dependencies)
+string(REGEX MATCHALL "kernels/[A-Za-z0-9_]+\\.h(ip)?" files "${dependencies}")
+if(NOT files)
+    message(FATAL_ERROR "${PLAIN}.d names no file in kernels/")
+endif()
 set(mentioned)
-foreach(file IN LISTS FILES)
-    file(STRINGS ${file} lines REGEX "MUTANT(_|\\()${ID}([^A-Za-z0-9_]|$)")
+foreach(file IN LISTS files)
+    file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/../../${file} lines
+        REGEX "MUTANT(_|\\()${ID}([^A-Za-z0-9_]|$)")
     list(APPEND mentioned ${lines})
 endforeach()
 if(NOT mentioned)

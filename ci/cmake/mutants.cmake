@@ -1,6 +1,7 @@
 # Mutants: for each line `ID  description` of kernels/NAME.mutants the shared object
 # mutants/NAME.ID.so, the operator NAME with MUTANT_ID defined. They take a while to compile and
-# only `harness mutants` needs them, so they are built by the target `mutants` alone.
+# only `harness mutants` needs them, so they are built by the target `mutants` alone. Their kernels
+# for GPUs are added by amdgpu.cmake and nvidia.cmake, through harness_mutant_code().
 add_custom_target(mutants)
 if(TARGET harness)
     add_dependencies(mutants harness)
@@ -47,15 +48,16 @@ function(harness_add_mutants list)
             message(FATAL_ERROR "kernels/${op}.mutants: '${line}' is not of the form "
                 "`ID  description`, where ID is a C identifier")
         endif()
-        list(REMOVE_ITEM old_mutants ${CMAKE_BINARY_DIR}/mutants/${op}.${CMAKE_MATCH_1}.so)
-        list(APPEND all_mutants ${op}.${CMAKE_MATCH_1})
-        harness_add_mutant(${op} ${CMAKE_MATCH_1} "${CMAKE_MATCH_2}")
+        set(id ${CMAKE_MATCH_1})
+        harness_add_mutant(${op} ${id} "${CMAKE_MATCH_2}")
+        list(APPEND all_mutants ${op}.${id})
+        list(FILTER old_mutants EXCLUDE REGEX "/${op}\\.${id}\\.[^/]*$")
     endforeach()
     set(old_mutants ${old_mutants} PARENT_SCOPE)
     set(all_mutants ${all_mutants} PARENT_SCOPE)
 endfunction()
 
-file(GLOB old_mutants ${CMAKE_BINARY_DIR}/mutants/*.so)
+file(GLOB old_mutants ${CMAKE_BINARY_DIR}/mutants/*) # objects, code objects, headers
 set(all_mutants) # NAME.ID of each
 file(GLOB mutant_lists CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/*.mutants)
 foreach(list IN LISTS mutant_lists)
@@ -66,5 +68,33 @@ foreach(list IN LISTS mutant_lists)
 endforeach()
 # What an earlier list left behind would be tried too.
 if(old_mutants)
-    file(REMOVE ${old_mutants})
+    file(REMOVE_RECURSE ${old_mutants})
 endif()
+
+# Adds the code objects of every mutant for `arch` to `list`: mutants/NAME.ID.ARCH/KERNEL.EXTENSION,
+# each the plain code/ARCH/KERNEL.EXTENSION again, compiled by the command behind the named
+# arguments with the defect in it. Many mutants live on the host alone, and many have kernels that
+# the defect is not in: mutant_code.cmake copies those when it runs. It reads the plain object's
+# dependency file, and whatever stands in that makes the plain object anew. A defect may leave
+# something unused, so warnings are off.
+function(harness_mutant_code arch extension list)
+    foreach(mutant IN LISTS all_mutants)
+        string(REGEX MATCH "^(.*)\\.([^.]*)$" mutant ${mutant})
+        set(op ${CMAKE_MATCH_1})
+        set(id ${CMAKE_MATCH_2})
+        harness_op_files(${op} kernels ${kernel_sources})
+        foreach(kernel IN LISTS kernels)
+            cmake_path(GET kernel STEM name)
+            set(plain ${CMAKE_BINARY_DIR}/code/${arch}/${name}.${extension})
+            set(object ${CMAKE_BINARY_DIR}/mutants/${mutant}.${arch}/${name}.${extension})
+            add_custom_command(OUTPUT ${object} VERBATIM
+                COMMAND ${CMAKE_COMMAND} -D ID=${id} -D PLAIN=${plain} -D OBJECT=${object}
+                    -P ${CMAKE_SOURCE_DIR}/ci/cmake/mutant_code.cmake
+                    -- ${ARGN} -w -DMUTANT_${id} -o ${object} ${CMAKE_SOURCE_DIR}/${kernel}
+                DEPENDS ${plain} ${CMAKE_SOURCE_DIR}/ci/cmake/mutant_code.cmake
+                COMMENT "Making ${mutant}.${arch}/${name}.${extension}")
+            list(APPEND ${list} ${object})
+        endforeach()
+    endforeach()
+    set(${list} ${${list}} PARENT_SCOPE)
+endfunction()

@@ -31,34 +31,10 @@ else()
 endif()
 add_custom_target(nvidia DEPENDS ${objects})
 
-# A mutant's kernels, compiled with its defect. Many mutants live on the host alone: what does not
-# mention them is copied, which mutant_code.cmake decides when it runs. A defect may leave something
-# unused, so warnings are off.
 set(objects)
-foreach(mutant IN LISTS all_mutants)
-    if(NOT HARNESS_NVCC OR NOT mutant MATCHES "^(.*)\\.([^.]*)$")
-        continue()
-    endif()
-    set(op ${CMAKE_MATCH_1})
-    set(id ${CMAKE_MATCH_2})
-    harness_op_files(${op} kernels ${kernel_sources})
-    file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/${op}*.h)
-    foreach(kernel IN LISTS kernels)
-        cmake_path(GET kernel STEM name)
-        set(plain ${CMAKE_BINARY_DIR}/code/${HARNESS_NVIDIA_ARCH}/${name}.fatbin)
-        set(object
-            ${CMAKE_BINARY_DIR}/mutants/${op}.${id}.${HARNESS_NVIDIA_ARCH}/${name}.fatbin)
-        set(source ${CMAKE_SOURCE_DIR}/${kernel})
-        add_custom_command(OUTPUT ${object} VERBATIM
-            COMMAND ${CMAKE_COMMAND} -D ID=${id} -D PLAIN=${plain} -D OBJECT=${object}
-                "-D FILES=${source};${headers}"
-                -P ${CMAKE_SOURCE_DIR}/ci/cmake/mutant_code.cmake
-                -- ${nvidia_command} -w -DMUTANT_${id} -o ${object} ${source}
-            DEPENDS ${plain} ${source} ${headers}
-            COMMENT "Making ${op}.${id}.${HARNESS_NVIDIA_ARCH}/${name}.fatbin")
-        list(APPEND objects ${object})
-    endforeach()
-endforeach()
+if(HARNESS_NVCC)
+    harness_mutant_code(${HARNESS_NVIDIA_ARCH} fatbin objects ${nvidia_command})
+endif()
 add_custom_target(mutants_nvidia DEPENDS ${objects})
 
 # All code objects that can be built here.

@@ -4,6 +4,7 @@
  *
  *     DIR/harness               DIR/code/sm_90/NAME.fatbin     DIR/code/gfx942/NAME.co
  *     DIR/mutants/OP.ID.so      DIR/mutants/OP.ID.sm_90/NAME.fatbin
+ *                               DIR/mutants/OP.ID.gfx942/NAME.co
  *
  * where NAME is the kernel's file without folder and ".hip". Kernels are C++ functions to a GPU's
  * compiler; they are found as `name` or `_Z<length>name<parameters>`.

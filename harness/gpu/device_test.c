@@ -19,6 +19,7 @@
 #include "harness/base/file.h"
 #include "harness/doctor/doctor.h"
 #include "harness/doctor/doctor_kernels.h"
+#include "harness/gpu/code.h"
 #include "harness/gpu/fake/fake.h"
 #include "harness/run/mini_op.h"
 #include "harness/run/pool.h"
@@ -246,6 +247,50 @@ static void reads_what_a_dying_worker_printed(void **state)
     assert_non_null(strstr(first + 1, "Memory access fault by GPU"));
 }
 
+/* The code of a mutant lies beside its own shared object, not beside the program. */
+static void finds_the_code_of_a_mutant(void **state)
+{
+    static const struct {
+        enum gpu_vendor vendor;
+        const char *library, *kernel, *code, *image;
+    } fake[] = {
+        {GPU_CUDA, "libcuda.so.1", "fake_cuda_mutant", "libcuda.so.sm_00/fake_mutant.fatbin",
+         "doctor_kernels.fatbin"},
+        {GPU_HIP, "libamdhip64.so", "fake_hip_mutant", "libamdhip64.gfx000/fake_mutant.co",
+         "doctor_kernels.co"},
+    };
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        char library[FAKE_PATH], path[FAKE_PATH], image[FAKE_PATH], name[128];
+        struct gpu_api api;
+        struct gpu_code code;
+        struct error err;
+        void *function;
+        assert_true(gpu_open(&api, fake[i].vendor, 0, &err));
+        gpu_code_init(&code, &api);
+        snprintf(name, sizeof(name), "fake/%s", fake[i].library);
+        assert_true(fake_path(library, name));
+        snprintf(name, sizeof(name), "fake/%s", fake[i].code);
+        assert_true(fake_path(path, name));
+        snprintf(name, sizeof(name), "code/%s/%s", api.arch, fake[i].image);
+        assert_true(fake_path(image, name));
+        const struct kernel *kernel = dlsym(dlopen(library, RTLD_NOW), fake[i].kernel);
+        assert_non_null(kernel);
+        unlink(path);
+        assert_false(gpu_code_function(&code, kernel, &function, &err));
+        assert_int_equal(err.kind, ERROR_NO_DEVICE);
+        assert_non_null(strstr(err.text, path));
+
+        *strrchr(path, '/') = '\0';
+        mkdir(path, 0777);
+        path[strlen(path)] = '/';
+        assert_int_equal(symlink(image, path), 0);
+        assert_true(gpu_code_function(&code, kernel, &function, &err));
+        assert_true(gpu_code_loaded(&code, kernel));
+        gpu_code_release(&code);
+    }
+}
+
 /* Also behind a fault, whose worker is gone with all it had. */
 static void gives_memory_back(void **state)
 {
@@ -333,6 +378,7 @@ int main(void)
         cmocka_unit_test(finds_all_devices),
         cmocka_unit_test(gives_memory_back),
         cmocka_unit_test(reads_what_a_dying_worker_printed),
+        cmocka_unit_test(finds_the_code_of_a_mutant),
     };
     pool_catch_signals();
     return cmocka_run_group_tests(tests, setup, NULL);

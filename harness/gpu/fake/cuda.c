@@ -36,9 +36,11 @@ enum { BAD_DEVICE = 101, BAD_IMAGE = 200, BAD_CONTEXT = 201, CAPTURING = 900 };
 
 static size_t allocated; /* bytes of device memory */
 #if defined(FAKE_HIP)
-#define FAKE_MAGIC "\177ELF"
+#define FAKE_MAGIC  "\177ELF"
+#define FAKE_MUTANT fake_hip_mutant
 #else
-#define FAKE_MAGIC "fake "
+#define FAKE_MAGIC  "fake "
+#define FAKE_MUTANT fake_cuda_mutant
 #endif
 
 static int broken; /* the error that every call gives since a kernel failed */
@@ -566,6 +568,9 @@ EXPORT(map, cuMemMap);
 EXPORT(unmap, cuMemUnmap);
 EXPORT(set_access, cuMemSetAccess);
 #endif
+
+/* As if this were the shared object of a mutant. */
+const struct kernel FAKE_MUTANT = {.name = "doctor_sum", .file = "kernels/fake_mutant.hip"};
 
 /* Of no use, and no harm, in a HIP runtime. */
 EXPORT(retain, cuDevicePrimaryCtxRetain);
