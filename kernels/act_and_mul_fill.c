@@ -7,6 +7,8 @@
 /* Streams of random words; those from 0 on are the general generator's, one per tensor. */
 enum { STREAM_ELEMENT = 64, STREAM_EXPERT };
 
+enum { WORDS = 64 }; /* drawn at once */
+
 /* Gate and up of the known answers. */
 static const float known[][2] = {{0, 1}, {1, 1},   {-1, 2},   {2, -3},   {7, 7},    {7.005f, 1},
                                  {8, 9}, {10, 10}, {-10, 10}, {20, -20}, {-20, -20}};
@@ -48,17 +50,30 @@ static float known_at(const struct kase *kase, size_t col)
     return known[c % N_KNOWN][half];
 }
 
-static void fill_input(const struct kase *kase, const struct tensor *t, void *host)
+static void fill_known(const struct kase *kase, const struct tensor *t, void *host)
 {
-    const bool is_known = kase->value[AM_FILL] == AM_FILL_KNOWN;
-
     for (size_t r = 0; r < t->rows; r++)
-        for (size_t c = 0; c < t->cols; c++) {
-            const uint32_t random = philox_u32(kase->seed, STREAM_ELEMENT, r * t->cols + c);
+        for (size_t c = 0; c < t->cols; c++)
+            store(t->dtype, host, r * t->stride + c, known_at(kase, c));
+}
 
-            store(t->dtype, host, r * t->stride + c,
-                  is_known ? known_at(kase, c) : edge(kase, random));
+static void fill_edges(const struct kase *kase, const struct tensor *t, void *host)
+{
+    uint32_t random[WORDS];
+    size_t r = 0, c = 0;
+
+    for (size_t at = 0, all = t->rows * t->cols; at < all; at += WORDS) {
+        const size_t n = all - at < WORDS ? all - at : WORDS;
+
+        philox_fill(kase->seed, STREAM_ELEMENT, at, random, n);
+        for (size_t i = 0; i < n; i++) {
+            store(t->dtype, host, r * t->stride + c, edge(kase, random[i]));
+            if (++c == t->cols) {
+                c = 0;
+                r++;
+            }
         }
+    }
 }
 
 /* One row in four has no expert: the neighbours of the legal numbers, and the extremes. */
@@ -77,8 +92,12 @@ static void fill_experts(const struct kase *kase, const struct tensor *t, int32_
 
 void act_and_mul_fill(const struct kase *kase, const struct tensor *tensor, void *const host[])
 {
-    if (tensor[AM_T_INPUT].fill.kind == FILL_CUSTOM)
-        fill_input(kase, &tensor[AM_T_INPUT], host[AM_T_INPUT]);
+    const struct tensor *input = &tensor[AM_T_INPUT];
+
+    if (kase->value[AM_FILL] == AM_FILL_KNOWN)
+        fill_known(kase, input, host[AM_T_INPUT]);
+    else if (input->fill.kind == FILL_CUSTOM)
+        fill_edges(kase, input, host[AM_T_INPUT]);
     if (tensor[AM_T_EXPERT_ID].rows)
         fill_experts(kase, &tensor[AM_T_EXPERT_ID], (int32_t *)host[AM_T_EXPERT_ID]);
 }

@@ -15,6 +15,7 @@ enum { STREAM_ELEMENT = 64, STREAM_CHUNK, STREAM_ROW, STREAM_SCALE };
 struct row {
     const struct kase *kase;
     uint64_t number, chunks; /* of the row; in a row */
+    uint32_t random;         /* a word of the row */
     uint16_t *out;
 };
 
@@ -38,11 +39,6 @@ static uint32_t chunk_random(const struct row *row, uint64_t chunk)
     return philox_u32(row->kase->seed, STREAM_CHUNK, row->number * row->chunks + chunk);
 }
 
-static uint32_t row_random(const struct row *row)
-{
-    return philox_u32(row->kase->seed, STREAM_ROW, row->number);
-}
-
 /* Of eight rows, one is zero and one is almost zero; elsewhere the same of chunks, and some are
  * tiny (about the floor of a group's amax) or huge. */
 static void spread_chunk(const struct row *row, uint64_t chunk, const uint32_t *random, size_t n,
@@ -51,7 +47,7 @@ static void spread_chunk(const struct row *row, uint64_t chunk, const uint32_t *
     static const struct {
         int low, high;
     } ranges[8] = {{0, 0}, {-120, -60}, {-40, -28}, {90, 120}, {-8, 4}, {-8, 4}, {-2, 2}, {0, 9}};
-    const uint32_t own = chunk_random(row, chunk), of_row = row_random(row) % 8;
+    const uint32_t own = chunk_random(row, chunk), of_row = row->random % 8;
     const uint32_t kind = of_row < 2 ? of_row : own % 8;
     const int top = (int)philox_range(own, ranges[kind].low, ranges[kind].high);
 
@@ -81,7 +77,7 @@ static void ties_chunk(const struct row *row, uint64_t chunk, const uint32_t *ra
 {
     static const double largest[] = {[GQ_FN] = 448, [GQ_FNUZ] = 240, [GQ_FP4] = 6, [GQ_I8] = 127};
     const enum gq_output output = (enum gq_output)row->kase->value[GQ_OUTPUT];
-    const double scale = ldexp(1, (int)(row_random(row) % 5) - 4);
+    const double scale = ldexp(1, (int)(row->random % 5) - 4);
     const size_t top = chunk_random(row, chunk) % n;
 
     for (size_t i = 0; i < n; i++) {
@@ -139,6 +135,7 @@ static void fill_input(const struct kase *kase, const struct tensor *t, uint16_t
 
     for (row.number = 0; row.number < t->rows; row.number++) {
         row.out = host + row.number * t->stride;
+        row.random = philox_u32(kase->seed, STREAM_ROW, row.number);
         for (uint64_t chunk = 0; chunk < row.chunks; chunk++) {
             const size_t left = t->cols - chunk * CHUNK, n = left < CHUNK ? left : CHUNK;
 

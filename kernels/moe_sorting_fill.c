@@ -6,6 +6,7 @@
 enum {
     MAX_TOPK = 256,
     MAX_EXPERTS = 8192,
+    WORDS = 64, /* drawn at once */
 };
 
 /* One token's row of ids being made. */
@@ -171,10 +172,9 @@ static void fill_ids(const struct kase *kase, const struct tensor *t, int32_t *i
     }
 }
 
-static int32_t mask_of(const struct kase *kase, uint32_t expert)
+static int32_t mask_of(const struct kase *kase, uint32_t expert, uint32_t word)
 {
     static const int32_t values[] = {0, 1, 0, 2, -1, 256, INT32_MIN, 0};
-    const uint32_t word = philox_u32(kase->seed, MS_T_EXPERT_MASK, expert);
     const uint32_t experts = (uint32_t)kase->value[MS_EXPERTS];
     const uint32_t half = (experts + 1) / 2;
 
@@ -200,13 +200,25 @@ static int32_t mask_of(const struct kase *kase, uint32_t expert)
     return 0;
 }
 
+static void fill_mask(const struct kase *kase, size_t experts, int32_t *mask)
+{
+    uint32_t random[WORDS];
+
+    for (size_t at = 0; at < experts; at += WORDS) {
+        const size_t n = experts - at < WORDS ? experts - at : WORDS;
+
+        philox_fill(kase->seed, MS_T_EXPERT_MASK, at, random, n);
+        for (size_t i = 0; i < n; i++)
+            mask[at + i] = mask_of(kase, (uint32_t)(at + i), random[i]);
+    }
+}
+
 void moe_sorting_fill(const struct kase *kase, const struct tensor *tensor, void *const host[])
 {
-    int32_t *mask = host[MS_T_EXPERT_MASK], *local_tokens = host[MS_T_NUM_LOCAL_TOKENS];
+    int32_t *local_tokens = host[MS_T_NUM_LOCAL_TOKENS];
 
     fill_ids(kase, &tensor[MS_T_TOPK_IDS], host[MS_T_TOPK_IDS]);
-    for (size_t e = 0; e < tensor[MS_T_EXPERT_MASK].cols; e++)
-        mask[e] = mask_of(kase, (uint32_t)e);
+    fill_mask(kase, tensor[MS_T_EXPERT_MASK].cols, host[MS_T_EXPERT_MASK]);
     if (tensor_elements(&tensor[MS_T_NUM_LOCAL_TOKENS]))
         *local_tokens = (int32_t)kase->value[MS_LOCAL_TOKENS];
 }

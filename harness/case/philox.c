@@ -1,6 +1,9 @@
 #include "harness/case/philox.h"
 
-enum { LANES = 16 }; /* blocks per step of philox_fill: two vectors of 512 bits per word */
+#include <string.h>
+
+/* Blocks per step of philox_fill(): two vectors of 512 bits per word, or half of one. */
+enum { LANES = 16, FEW = 4 };
 
 #define PHILOX_M0 0xD2511F53u
 #define PHILOX_M1 0xCD9E8D57u
@@ -36,20 +39,21 @@ uint32_t philox_u32(uint64_t seed, uint32_t stream, uint64_t index)
     return out[index % 4];
 }
 
-/* LANES consecutive blocks at once. Each word is kept as 64 bits wide, which is how the widening
- * multiply of a vector unit wants its operands. */
-static void philox_lanes(uint64_t seed, uint32_t stream, uint64_t block, uint32_t *restrict out)
+/* `lanes` (a constant, at most LANES) consecutive blocks at once. Each word is kept as 64 bits
+ * wide, which is how the widening multiply of a vector unit wants its operands. */
+static inline __attribute__((always_inline)) void
+philox_lanes(int lanes, uint64_t seed, uint32_t stream, uint64_t block, uint32_t *restrict out)
 {
     uint64_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];
     uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-    for (int i = 0; i < LANES; i++) {
+    for (int i = 0; i < lanes; i++) {
         c0[i] = (uint32_t)(block + (uint64_t)i);
         c1[i] = (block + (uint64_t)i) >> 32;
         c2[i] = stream;
         c3[i] = 0;
     }
     for (int round = 0; round < 10; round++) {
-        for (int i = 0; i < LANES; i++) {
+        for (int i = 0; i < lanes; i++) {
             uint64_t p0 = (uint64_t)PHILOX_M0 * (uint32_t)c0[i];
             uint64_t p1 = (uint64_t)PHILOX_M1 * (uint32_t)c2[i];
             c0[i] = (p1 >> 32) ^ c1[i] ^ k0;
@@ -60,7 +64,7 @@ static void philox_lanes(uint64_t seed, uint32_t stream, uint64_t block, uint32_
         k0 += PHILOX_W0;
         k1 += PHILOX_W1;
     }
-    for (int i = 0; i < LANES; i++) {
+    for (int i = 0; i < lanes; i++) {
         out[4 * i] = (uint32_t)c0[i];
         out[4 * i + 1] = (uint32_t)c1[i];
         out[4 * i + 2] = (uint32_t)c2[i];
@@ -71,8 +75,13 @@ static void philox_lanes(uint64_t seed, uint32_t stream, uint64_t block, uint32_
 void philox_fill(uint64_t seed, uint32_t stream, uint64_t first, uint32_t *out, size_t count)
 {
     size_t done = 0;
+    uint32_t rest[4 * FEW];
     for (; count - done >= 4 * LANES; done += 4 * LANES)
-        philox_lanes(seed, stream, (first + done) / 4, out + done);
-    for (; done < count; done++)
-        out[done] = philox_u32(seed, stream, first + done);
+        philox_lanes(LANES, seed, stream, (first + done) / 4, out + done);
+    for (; count - done >= 4 * FEW; done += 4 * FEW)
+        philox_lanes(FEW, seed, stream, (first + done) / 4, out + done);
+    if (done == count)
+        return;
+    philox_lanes(FEW, seed, stream, (first + done) / 4, rest);
+    memcpy(out + done, rest, (count - done) * sizeof(*out));
 }

@@ -177,6 +177,15 @@ static void poison_output(const struct binding *b, size_t i, unsigned poison)
     poison_gaps(b, i, poison);
 }
 
+bool bind_is_custom(const struct binding *b)
+{
+    for (size_t i = 0; i < b->count; i++)
+        if (b->tensor[i].role == TENSOR_INPUT && b->tensor[i].fill.kind == FILL_CUSTOM &&
+            b->bytes[i])
+            return true;
+    return false;
+}
+
 struct device_place bind_where(const struct binding *b, size_t i, enum arena_side side)
 {
     const struct tensor *t = &b->tensor[i];

@@ -15,6 +15,11 @@ enum { PART = 256, ROOM = 16 };
 /* What is sent in one piece: tables, and zeros where answers are to be. */
 enum { PARCEL = 64 << 10 };
 
+/* Bytes that come back at most. */
+enum {
+    ANSWERS = MAX_REGIONS * sizeof(struct check_scan) + OP_MAX_TENSORS * sizeof(struct check_result)
+};
+
 /* An output. */
 struct subject {
     size_t index;         /* of the tensor */
@@ -43,9 +48,9 @@ struct inspection {
     unsigned char *device_parcel;
     size_t packed;
 
-    struct check_scan scan[MAX_REGIONS];
-    struct check_result result[OP_MAX_TENSORS];
-    unsigned char *device_scan, *device_result;
+    /* What comes back: a scan of each region outside, run by run, and behind them the results. */
+    _Alignas(ROOM) unsigned char answer[ANSWERS];
+    unsigned char *device_answer;
 };
 
 bool inspect_possible(const struct device *device)
@@ -247,11 +252,21 @@ static unsigned char *pack(struct inspection *in, const void *from, size_t bytes
 
 /* An upper limit of what pack() is asked for. */
 _Static_assert(sizeof(((struct inspection *)0)->fill) + sizeof(((struct inspection *)0)->region) +
-                       sizeof(((struct inspection *)0)->compare) +
-                       sizeof(((struct inspection *)0)->scan) +
-                       sizeof(((struct inspection *)0)->result) + 5 * ROOM <=
+                       sizeof(((struct inspection *)0)->compare) + ANSWERS + 4 * ROOM <=
                    PARCEL,
                "a parcel has room for all tables");
+
+/* Where the scans of a run begin in the answers, and behind those of both, the results. */
+static size_t scans_at(const struct inspection *in, unsigned run)
+{
+    return ((run > 0 ? in->outside[0] : 0) + (run > 1 ? in->outside[1] : 0)) *
+           sizeof(struct check_scan);
+}
+
+static size_t answers_end(const struct inspection *in)
+{
+    return scans_at(in, INSPECT_RUNS) + in->subjects * sizeof(struct check_result);
+}
 
 static bool send_tables(struct inspection *in, struct error *err)
 {
@@ -262,8 +277,7 @@ static bool send_tables(struct inspection *in, struct error *err)
     in->device_fill = pack(in, in->fill, in->fills * sizeof(in->fill[0]));
     in->device_region = pack(in, in->region, in->regions * sizeof(in->region[0]));
     in->device_compare = pack(in, in->compare, in->subjects * sizeof(in->compare[0]));
-    in->device_scan = pack(in, NULL, (in->outside[0] + in->outside[1]) * sizeof(struct check_scan));
-    in->device_result = pack(in, NULL, in->subjects * sizeof(struct check_result));
+    in->device_answer = pack(in, NULL, answers_end(in));
     return write(in, in->device_parcel, in->parcel, in->packed, err);
 }
 
@@ -312,18 +326,6 @@ bool inspect_begin(struct inspection *in, const struct binding *bind, struct err
 
 /* --- Behind the launches --- */
 
-bool inspect_look(struct inspection *in, unsigned run, struct error *err)
-{
-    struct plan plan = {.count = 0};
-    const size_t begin = run ? in->outside[0] : 0, n = in->outside[run];
-    unsigned char *answers = in->device_scan + begin * sizeof(struct check_scan);
-    check_scan_steps(&plan, in->region + begin, n,
-                     (const struct check_region *)in->device_region + begin, answers);
-    return enqueue(in, &plan, err) &&
-           driver_of(in)->read(in->bind->runner, in->scan + begin, answers,
-                               n * sizeof(struct check_scan), err);
-}
-
 bool inspect_reference(struct inspection *in, const struct ref_io *ref, struct error *err)
 {
     for (size_t i = 0; i < in->subjects; i++) {
@@ -335,23 +337,36 @@ bool inspect_reference(struct inspection *in, const struct ref_io *ref, struct e
     return true;
 }
 
-bool inspect_compare(struct inspection *in, struct error *err)
+static bool read_answers(struct inspection *in, size_t begin, size_t end, struct error *err)
 {
+    return driver_of(in)->read(in->bind->runner, in->answer + begin, in->device_answer + begin,
+                               end - begin, err);
+}
+
+bool inspect_run(struct inspection *in, unsigned run, struct error *err)
+{
+    const size_t first = run ? in->outside[0] : 0, begin = scans_at(in, run);
+    const size_t results = scans_at(in, INSPECT_RUNS);
+    const struct check_region *device_region = in->device_region;
     struct plan plan = {.count = 0};
-    check_compare_steps(&plan, in->compare, in->subjects, in->device_compare, in->device_result);
+    check_scan_steps(&plan, in->region + first, in->outside[run], device_region + first,
+                     in->device_answer + begin);
+    if (run == INSPECT_RUNS - 1)
+        check_compare_steps(&plan, in->compare, in->subjects, in->device_compare,
+                            in->device_answer + results);
     return enqueue(in, &plan, err) &&
-           driver_of(in)->read(in->bind->runner, in->result, in->device_result,
-                               in->subjects * sizeof(struct check_result), err);
+           read_answers(in, begin, run == INSPECT_RUNS - 1 ? answers_end(in) : scans_at(in, 1),
+                        err);
 }
 
 /* --- What came back --- */
 
 bool inspect_outside(const struct inspection *in, unsigned run, char *seen, size_t size)
 {
-    const size_t begin = run ? in->outside[0] : 0;
-    for (size_t i = begin; i < begin + in->outside[run]; i++) {
+    const struct check_scan *scan = (const struct check_scan *)(in->answer + scans_at(in, run));
+    for (size_t i = 0; i < in->outside[run]; i++) {
         struct check_found found;
-        if (check_scan_clean(&in->scan[i], &found))
+        if (check_scan_clean(&scan[i], &found))
             continue;
         snprintf(seen, size,
                  "run %u changed %llu bytes outside the tensors, the first from 0x%02x to 0x%02x",
@@ -387,11 +402,13 @@ static bool output_right(const struct subject *s, const struct check_result *r, 
 
 bool inspect_outputs(const struct inspection *in, struct verdict *v, char *seen, size_t size)
 {
+    const struct check_result *result =
+        (const struct check_result *)(in->answer + scans_at(in, INSPECT_RUNS));
     for (size_t i = 0; i < in->subjects; i++) {
         struct compare_metrics metrics;
-        if (!output_right(&in->subject[i], &in->result[i], seen, size))
+        if (!output_right(&in->subject[i], &result[i], seen, size))
             return false;
-        check_metrics(&in->result[i], &metrics);
+        check_metrics(&result[i], &metrics);
         if (v->cosine > metrics.cosine)
             v->cosine = metrics.cosine;
         if (v->relative < metrics.relative)

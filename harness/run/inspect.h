@@ -8,9 +8,9 @@
  *     run 1   tensors start at the guard, poison 1
  *
  *     inspect_begin
- *     start the plan of run 0   inspect_look(0)   send references   await   inspect_outside(0)
- *     start the plan of run 1   inspect_look(1)   inspect_compare   await   inspect_outside(1)
- *                                                                           inspect_outputs
+ *     start the plan of run 0   inspect_run(0)   inspect_reference   await   inspect_outside(0)
+ *     start the plan of run 1   inspect_run(1)                       await   inspect_outside(1)
+ *                                                                            inspect_outputs
  *
  * It tells whether a case is right in every respect, no more: what is wrong with one that is not is
  * found by running it again and judging it on the host. Where the host explains a difference away
@@ -35,21 +35,19 @@ void inspect_destroy(struct inspection *);
 /* The functions that may fail do so for reasons of the harness, or because what was launched before
  * has failed. Those that take an error enqueue and do not wait. */
 
-/* Places the tensors of both runs, writes inputs, poison and canaries. Nothing may run. The inputs
- * are in the host's arena already. */
+/* Places the tensors of both runs, writes inputs, poison and canaries. Nothing may run. Of inputs
+ * that the operator fills, the host's arena has the content already. */
 bool inspect_begin(struct inspection *, const struct binding *, struct error *) MUST_CHECK;
 
 /* What the plan of a run takes. */
 void *const *inspect_tensors(const struct inspection *, unsigned run);
 
-/* Behind the launch of a run: looks for stores outside its tensors. */
-bool inspect_look(struct inspection *, unsigned run, struct error *) MUST_CHECK;
+/* Behind the launch of a run: looks for stores outside its tensors, and behind that of run 1,
+ * compares the outputs of both. */
+bool inspect_run(struct inspection *, unsigned run, struct error *) MUST_CHECK;
 
-/* Sends what the outputs are to be. */
+/* Sends what the outputs are to be; before run 1. */
 bool inspect_reference(struct inspection *, const struct ref_io *, struct error *) MUST_CHECK;
-
-/* Compares the outputs of both runs with it. */
-bool inspect_compare(struct inspection *, struct error *) MUST_CHECK;
 
 /* When the device has done what was enqueued, and `finish` has returned: whether all is right, and
  * if not, what was seen in `seen`. */
