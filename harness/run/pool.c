@@ -1,48 +1,33 @@
 #include "harness/run/pool.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/base/clock.h"
-#include "harness/run/crash.h"
 #include "harness/run/message.h"
+#include "harness/run/worker.h"
 
 enum { MAX_WORKERS = 256, MAX_DYING = 64 };
 
 /* A worker times its own launches; the supervisor only steps in when that fails too. */
 #define SUPERVISOR_PATIENCE(timeout) (4 * (timeout) + 1)
 
-/* For a worker to open its device. */
-#define START_PATIENCE 60.0
-
 /* For a worker to give its memory back. */
 #define FINISH_PATIENCE 10.0
-
-enum worker_state { WORKER_NONE, WORKER_STARTING, WORKER_IDLE, WORKER_BUSY };
-
-struct worker {
-    enum worker_state state;
-    pid_t pid;
-    int to, from;
-    uint64_t ticket;
-    double deadline;
-    unsigned device; /* which of the devices it has */
-    struct crash crash;
-};
 
 struct pool {
     struct pool_options options;
     struct worker
         *worker; /* `count` that take cases, then a spare for each device that wants one */
     unsigned count, all, started;
+    struct worker_case orphan[MAX_WORKERS]; /* what lost workers had ahead; given out first */
+    unsigned n_orphans;
     pid_t dying[MAX_DYING]; /* killed, not yet gone: a GPU's context takes its time */
     unsigned n_dying;
     char device[sizeof(((struct hello *)0)->device)];
@@ -66,131 +51,6 @@ void pool_catch_signals(void)
 bool pool_interrupted(void)
 {
     return interrupted != 0;
-}
-
-/* --- The worker's side --- */
-
-static bool say_hello(int to, const struct session *session, const struct error *err)
-{
-    struct hello hello;
-    memset(&hello, 0, sizeof(hello));
-    if (session)
-        snprintf(hello.device, sizeof(hello.device), "%s", session_device(session));
-    else
-        hello.error = *err;
-    return message_send_hello(to, &hello);
-}
-
-static void worker_main(const struct session_options *options, int from, int to, pid_t parent)
-{
-    struct error err;
-    struct kase kase;
-    struct verdict verdict;
-    uint64_t ticket;
-    signal(SIGINT, SIG_IGN); /* the terminal's ^C is the supervisor's to handle */
-    signal(SIGTERM, SIG_DFL);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(0);
-    struct session *session = session_create(options, &err);
-    if (!say_hello(to, session, &err) || !session)
-        _exit(6);
-    while (!session_lost(session) && message_receive_case(from, &ticket, &kase)) {
-        session_run(session, &kase, &verdict);
-        kase_release(&kase);
-        if (!message_send_verdict(to, ticket, &verdict, session_lost(session)))
-            break;
-    }
-    struct device_memory memory;
-    if (session_give_back(session, &memory) && !message_send_memory(to, &memory))
-        _exit(6);
-    _exit(0);
-}
-
-/* --- The supervisor's side --- */
-
-static void close_fd(int fd)
-{
-    if (fd >= 0)
-        close(fd);
-}
-
-/* A worker that is not there; its place stays that of the same device. */
-static void worker_forget(struct worker *w)
-{
-    *w = (struct worker){.state = WORKER_NONE,
-                         .pid = -1,
-                         .to = -1,
-                         .from = -1,
-                         .device = w->device,
-                         .crash = {.log = -1}};
-}
-
-static bool worker_start(struct pool *pool, struct worker *w, struct error *err)
-{
-    int request[2] = {-1, -1}, reply[2] = {-1, -1};
-    pid_t parent = getpid();
-    struct session_options session = pool->options.session;
-    if (session.devices.count)
-        session.device = session.devices.id[w->device];
-    worker_forget(w);
-    if (session.device.kind == DEVICE_HIP && !crash_open(&w->crash, err))
-        return false;
-    session.note = w->crash.note;
-    if (pipe2(request, O_CLOEXEC) || pipe2(reply, O_CLOEXEC))
-        goto failed;
-    fflush(NULL); /* a child must not print what is still in our buffers */
-    w->pid = fork();
-    if (w->pid < 0)
-        goto failed;
-    if (!w->pid) {
-        for (unsigned i = 0; i < pool->started; i++) { /* else a dead pipe would look alive */
-            close_fd(pool->worker[i].to);
-            close_fd(pool->worker[i].from);
-        }
-        close(request[1]);
-        close(reply[0]);
-        if (w->crash.log >= 0)
-            crash_redirect(&w->crash);
-        worker_main(&session, request[0], reply[1], parent);
-    }
-    close(request[0]);
-    close(reply[1]);
-    w->to = request[1];
-    w->from = reply[0];
-    w->state = WORKER_STARTING;
-    w->deadline = clock_seconds() + START_PATIENCE;
-    return true;
-failed:
-    error_errno(err, ERROR_INTERNAL, "cannot start a worker process");
-    for (int i = 0; i < 2; i++) {
-        close_fd(request[i]);
-        close_fd(reply[i]);
-    }
-    crash_close(&w->crash);
-    return false;
-}
-
-static void worker_close(struct worker *w)
-{
-    close_fd(w->to);
-    close_fd(w->from);
-    crash_pass_on(&w->crash);
-    crash_close(&w->crash);
-    worker_forget(w);
-}
-
-/* Ends a worker and returns its wait status: its own if it was dead already. */
-static int worker_end(struct worker *w)
-{
-    int status = 0;
-    if (w->pid > 0) {
-        kill(w->pid, SIGKILL);
-        while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
-            ;
-    }
-    worker_close(w);
-    return status;
 }
 
 /* Collects what has died of the killed workers; with `wait`, all of them. */
@@ -217,6 +77,11 @@ static void worker_kill(struct pool *pool, struct worker *w)
     worker_close(w);
 }
 
+static bool start_worker(struct pool *pool, struct worker *w, struct error *err)
+{
+    return worker_start(w, &pool->options.session, pool->worker, pool->started, err);
+}
+
 /* Puts another worker in the place of one that is gone: the spare at once, if there is one. */
 static bool worker_replace(struct pool *pool, struct worker *w, struct error *err)
 {
@@ -226,9 +91,9 @@ static bool worker_replace(struct pool *pool, struct worker *w, struct error *er
             continue;
         *w = *spare;
         worker_forget(spare);
-        return worker_start(pool, spare, err);
+        return start_worker(pool, spare, err);
     }
-    return worker_start(pool, w, err);
+    return start_worker(pool, w, err);
 }
 
 /* A worker that was starting has something to say. False when it has no device. */
@@ -256,14 +121,14 @@ static bool await_start(struct pool *pool, unsigned first, unsigned end, struct 
     for (unsigned i = first; i < end; i++)
         if (pool->worker[i].state == WORKER_STARTING)
             fds[n++] = (struct pollfd){.fd = pool->worker[i].from, .events = POLLIN};
-    int ready = n ? poll(fds, n, (int)(START_PATIENCE * 1e3)) : 0;
+    int ready = n ? poll(fds, n, (int)(WORKER_START_PATIENCE * 1e3)) : 0;
     if (ready < 0 && errno == EINTR)
         return error_set(err, ERROR_INTERNAL, "interrupted");
     for (unsigned i = first, k = 0; ready > 0 && i < end; i++)
         if (pool->worker[i].state == WORKER_STARTING && fds[k++].revents)
             return worker_ready(pool, &pool->worker[i], err);
     return error_set(err, ERROR_INTERNAL, "no worker process has started within %g s",
-                     START_PATIENCE);
+                     WORKER_START_PATIENCE);
 }
 
 static unsigned devices_of(const struct pool *pool)
@@ -278,7 +143,7 @@ static bool start_all(struct pool *pool, struct error *err)
         struct worker *w = &pool->worker[pool->started];
         unsigned turn = pool->started < pool->count ? pool->started : pool->started - pool->count;
         w->device = turn % devices_of(pool);
-        if (!worker_start(pool, w, err))
+        if (!start_worker(pool, w, err))
             return false;
         pool->started++;
     }
@@ -370,8 +235,8 @@ static void check_memory(struct pool *pool, struct worker *w, struct pool_memory
 {
     struct device_memory after, baseline;
     struct error err;
-    if (!worker_leaves(w, &after) || !worker_start(pool, w, &err) ||
-        !readable(w->from, START_PATIENCE) || !worker_ready(pool, w, &err) ||
+    if (!worker_leaves(w, &after) || !start_worker(pool, w, &err) ||
+        !readable(w->from, WORKER_START_PATIENCE) || !worker_ready(pool, w, &err) ||
         !worker_leaves(w, &baseline))
         return;
     out->baseline = baseline.free;
@@ -410,9 +275,11 @@ const char *pool_device(const struct pool *pool)
 
 bool pool_has_room(const struct pool *pool)
 {
-    for (unsigned i = 0; i < pool->count; i++)
-        if (pool->worker[i].state == WORKER_IDLE)
+    for (unsigned i = 0; i < pool->count && !pool->n_orphans; i++) {
+        const struct worker *w = &pool->worker[i];
+        if (w->state == WORKER_IDLE || (w->state == WORKER_BUSY && !w->ahead.kase))
             return true;
+    }
     return false;
 }
 
@@ -437,42 +304,94 @@ int pool_worker_pid(const struct pool *pool, unsigned i)
     return (int)pool->worker[i].pid;
 }
 
-static bool give(struct pool *pool, struct worker *w, uint64_t ticket, const struct kase *kase)
+/* The worker's next case is the one that it has now. */
+static void begin(struct pool *pool, struct worker *w, uint64_t ticket)
 {
-    if (!message_send_case(w->to, ticket, kase))
-        return false;
     w->state = WORKER_BUSY;
     w->ticket = ticket;
     w->deadline = clock_seconds() + SUPERVISOR_PATIENCE(pool->options.session.timeout_s);
+}
+
+static bool give(struct pool *pool, struct worker *w, struct worker_case c)
+{
+    if (!message_send_case(w->to, c.ticket, c.kase))
+        return false;
+    begin(pool, w, c.ticket);
     return true;
 }
 
-/* An idle worker, or NULL. */
-static struct worker *idle_worker(struct pool *pool)
+/* The first worker in that state which has nothing ahead, or NULL. */
+static struct worker *free_worker(struct pool *pool, enum worker_state state)
 {
     for (unsigned i = 0; i < pool->count; i++)
-        if (pool->worker[i].state == WORKER_IDLE)
+        if (pool->worker[i].state == state && !pool->worker[i].ahead.kase)
             return &pool->worker[i];
     return NULL;
 }
 
-bool pool_submit(struct pool *pool, uint64_t ticket, const struct kase *kase, struct error *err)
+/* Gives a case to a busy worker, so that it need not wait for the next. What a pipe may not hold at
+ * once is sent when the worker reads again, else its supervisor would wait for it. */
+static void give_ahead(struct worker *w, struct worker_case c)
 {
-    /* A worker may have died idle; its successor gets the case then. */
+    w->ahead = c;
+    w->ahead_sent = !c.kase->literals && message_send_case(w->to, c.ticket, c.kase);
+}
+
+/* Gives an idle worker a case; one that has died meanwhile is replaced first. False when there is
+ * none idle (*given false), or none to be had any more. */
+static bool give_idle(struct pool *pool, struct worker_case c, bool *given, struct error *err)
+{
+    *given = false;
     for (unsigned tries = 0; tries < pool->count + 2; tries++) {
-        struct worker *w = idle_worker(pool);
-        if (!w) {
-            if (!await_start(pool, 0, pool->count, err))
-                return false;
-            continue;
-        }
-        if (give(pool, w, ticket, kase))
+        struct worker *w = free_worker(pool, WORKER_IDLE);
+        if (!w)
+            return true;
+        if ((*given = give(pool, w, c)))
             return true;
         worker_end(w);
         if (!worker_replace(pool, w, err))
             return false;
     }
     return error_set(err, ERROR_INTERNAL, "worker processes die as soon as they start");
+}
+
+bool pool_submit(struct pool *pool, uint64_t ticket, const struct kase *kase, struct error *err)
+{
+    const struct worker_case c = {kase, ticket};
+    for (;;) {
+        bool given;
+        if (!give_idle(pool, c, &given, err))
+            return false;
+        struct worker *busy = given ? NULL : free_worker(pool, WORKER_BUSY);
+        if (busy)
+            give_ahead(busy, c);
+        if (given || busy)
+            return true;
+        if (!await_start(pool, 0, pool->count, err))
+            return false;
+    }
+}
+
+/* Gives out what lost workers had ahead, as far as workers are idle. */
+static bool adopt_orphans(struct pool *pool, struct error *err)
+{
+    while (pool->n_orphans) {
+        bool given;
+        if (!give_idle(pool, pool->orphan[pool->n_orphans - 1], &given, err))
+            return false;
+        if (!given)
+            break;
+        pool->n_orphans--;
+    }
+    return true;
+}
+
+/* A worker is being lost: what it had ahead is another's to judge. */
+static void orphan_ahead(struct pool *pool, struct worker *w)
+{
+    if (w->ahead.kase)
+        pool->orphan[pool->n_orphans++] = w->ahead;
+    w->ahead.kase = NULL;
 }
 
 /* The verdict for a case whose worker is gone. */
@@ -500,6 +419,7 @@ static enum pool_event worker_lost(struct pool *pool, struct worker *w, bool hun
 {
     int status = 0;
     *ticket = w->ticket;
+    orphan_ahead(pool, w);
     bool told = !hung && crash_judge(&w->crash, v);
     if (hung)
         worker_kill(pool, w);
@@ -510,6 +430,21 @@ static enum pool_event worker_lost(struct pool *pool, struct worker *w, bool hun
     return worker_replace(pool, w, err) ? POOL_VERDICT : POOL_FAILED;
 }
 
+/* Behind a verdict: on to what the worker has ahead. False when it is dead. */
+static bool go_on(struct pool *pool, struct worker *w)
+{
+    const struct worker_case next = w->ahead;
+    w->state = WORKER_IDLE;
+    if (!next.kase)
+        return true;
+    if (w->ahead_sent)
+        begin(pool, w, next.ticket);
+    else if (!give(pool, w, next))
+        return false;
+    w->ahead.kase = NULL;
+    return true;
+}
+
 /* A busy worker has something to say: its verdict, or that it is gone. */
 static enum pool_event worker_done(struct pool *pool, struct worker *w, uint64_t *ticket,
                                    struct verdict *v, struct error *err)
@@ -517,10 +452,10 @@ static enum pool_event worker_done(struct pool *pool, struct worker *w, uint64_t
     bool last;
     if (!message_receive_verdict(w->from, ticket, v, &last) || *ticket != w->ticket)
         return worker_lost(pool, w, false, ticket, v, err);
-    w->state = WORKER_IDLE;
     crash_pass_on(&w->crash);
-    if (!last)
+    if (!last && go_on(pool, w))
         return POOL_VERDICT;
+    orphan_ahead(pool, w);
     worker_kill(pool, w);
     return worker_replace(pool, w, err) ? POOL_VERDICT : POOL_FAILED;
 }
@@ -550,7 +485,7 @@ static enum pool_event overdue(struct pool *pool, uint64_t *ticket, struct verdi
         if (w->state == WORKER_BUSY)
             return worker_lost(pool, w, true, ticket, v, err);
         error_set(err, ERROR_INTERNAL, "a worker process has not started within %g s",
-                  START_PATIENCE);
+                  WORKER_START_PATIENCE);
         return POOL_FAILED;
     }
     return interrupted ? POOL_INTERRUPTED : POOL_NOTHING;
@@ -570,6 +505,8 @@ enum pool_event pool_wait(struct pool *pool, double seconds, uint64_t *ticket, s
     if (interrupted)
         return POOL_INTERRUPTED;
     bury(pool, false);
+    if (!adopt_orphans(pool, err))
+        return POOL_FAILED;
     for (unsigned i = 0; i < pool->all; i++)
         fds[i] = (struct pollfd){.fd = waited_for(&pool->worker[i]) ? pool->worker[i].from : -1,
                                  .events = POLLIN};

@@ -58,6 +58,7 @@ uint64_t pool_memory_missing(const struct pool_memory *);
  * of devices, 0 for the CPU device. */
 unsigned pool_finish(struct pool *, struct pool_memory out[DEVICE_MAX]);
 
+/* Whether a worker is idle, or busy and without a case to go on with. */
 bool pool_has_room(const struct pool *);
 bool pool_busy(const struct pool *);
 
@@ -67,7 +68,8 @@ bool pool_settled(const struct pool *);
 /* What the device is, "NVIDIA H200, sm_90, ...". */
 const char *pool_device(const struct pool *);
 
-/* Gives a case to an idle worker. `ticket` comes back with the verdict. */
+/* Gives a case to an idle worker, or to a busy one to go on with. `ticket` comes back with the
+ * verdict; until then the case must stay as it is. */
 bool pool_submit(struct pool *, uint64_t ticket, const struct kase *, struct error *) MUST_CHECK;
 
 /* Waits for the next verdict, at most `seconds`. */

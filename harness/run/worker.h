@@ -1,0 +1,49 @@
+/*
+ * A worker process as its supervisor holds it, and what the process itself does: it makes a
+ * session, judges case after case, and says so through a pipe. Used by a pool; see pool.h.
+ */
+#ifndef HARNESS_RUN_WORKER_H
+#define HARNESS_RUN_WORKER_H
+
+#include <sys/types.h>
+
+#include "harness/run/crash.h"
+#include "harness/run/session.h"
+
+enum worker_state { WORKER_NONE, WORKER_STARTING, WORKER_IDLE, WORKER_BUSY };
+
+/* A case that waits for its turn; the caller's, until its verdict. */
+struct worker_case {
+    const struct kase *kase; /* NULL: none */
+    uint64_t ticket;
+};
+
+struct worker {
+    enum worker_state state;
+    pid_t pid;
+    int to, from;
+    uint64_t ticket;          /* of the case that it has */
+    struct worker_case ahead; /* behind that one */
+    bool ahead_sent;
+    double deadline;
+    unsigned device; /* which of the devices it has */
+    struct crash crash;
+};
+
+/* For a worker to open its device, in seconds. */
+#define WORKER_START_PATIENCE 60.0
+
+/* Makes it a worker that is not there; its place stays that of the same device. */
+void worker_forget(struct worker *);
+
+/* Forks one. `others`: every worker there is; the new process must not hold their pipes. */
+bool worker_start(struct worker *, const struct session_options *, const struct worker *others,
+                  unsigned count, struct error *) MUST_CHECK;
+
+/* Forgets a worker whose process somebody else ends; passes on what it printed. */
+void worker_close(struct worker *);
+
+/* Ends a worker and returns its wait status: its own if it was dead already. */
+int worker_end(struct worker *);
+
+#endif
