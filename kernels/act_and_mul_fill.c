@@ -19,24 +19,28 @@ static const float edges[] = {0,      -0.0f,   1,     -1,    0.5f,     -1.2784f,
                               -10,    20,      -20,   50,    -50,      87,        -87,    88.5f,
                               -88.5f, -90,     104,   -104,  0x1p-14f, -0x1p-20f, 0.001f, 3};
 
-enum { N_KNOWN = sizeof known / sizeof *known, N_EDGES = sizeof edges / sizeof *edges };
+enum {
+    N_KNOWN = sizeof known / sizeof *known,
+    N_EDGES = sizeof edges / sizeof *edges,
+    N_NEAR = 4,
+    N_CODES = N_EDGES + N_NEAR,
+};
 
-static void store(enum dtype type, void *host, size_t at, float x)
+static uint32_t encode(enum dtype type, float x)
 {
-    dtype_store(type, host, at,
-                type == DTYPE_F32    ? format_float_bits(x)
-                : type == DTYPE_BF16 ? bf16_encode(x, BF16_RNE)
-                                     : f16_encode(x));
+    return type == DTYPE_F32    ? format_float_bits(x)
+           : type == DTYPE_BF16 ? bf16_encode(x, BF16_RNE)
+                                : f16_encode(x);
 }
 
-/* A value of the list, or one close to the case's limit. */
-static float edge(const struct kase *kase, uint32_t random)
+/* The values of the list, and some close to the case's limit, as codes. */
+static void encode_edges(const struct kase *kase, enum dtype type, uint32_t codes[N_CODES])
 {
     const float limit = (float)kase->value[AM_LIMIT] / 1000;
-    const float near[] = {limit, -limit, limit * 1.01f, limit * 0.99f};
-    const uint32_t at = random % (N_EDGES + 4);
+    const float near[N_NEAR] = {limit, -limit, limit * 1.01f, limit * 0.99f};
 
-    return at < N_EDGES ? edges[at] : near[at - N_EDGES];
+    for (size_t i = 0; i < N_CODES; i++)
+        codes[i] = encode(type, i < N_EDGES ? edges[i] : near[i - N_EDGES]);
 }
 
 /* The pair whose gate or up stands in this column of the input. */
@@ -54,20 +58,21 @@ static void fill_known(const struct kase *kase, const struct tensor *t, void *ho
 {
     for (size_t r = 0; r < t->rows; r++)
         for (size_t c = 0; c < t->cols; c++)
-            store(t->dtype, host, r * t->stride + c, known_at(kase, c));
+            dtype_store(t->dtype, host, r * t->stride + c, encode(t->dtype, known_at(kase, c)));
 }
 
 static void fill_edges(const struct kase *kase, const struct tensor *t, void *host)
 {
-    uint32_t random[WORDS];
+    uint32_t random[WORDS], codes[N_CODES];
     size_t r = 0, c = 0;
 
+    encode_edges(kase, t->dtype, codes);
     for (size_t at = 0, all = t->rows * t->cols; at < all; at += WORDS) {
         const size_t n = all - at < WORDS ? all - at : WORDS;
 
         philox_fill(kase->seed, STREAM_ELEMENT, at, random, n);
         for (size_t i = 0; i < n; i++) {
-            store(t->dtype, host, r * t->stride + c, edge(kase, random[i]));
+            dtype_store(t->dtype, host, r * t->stride + c, codes[random[i] % N_CODES]);
             if (++c == t->cols) {
                 c = 0;
                 r++;

@@ -29,9 +29,9 @@ static uint16_t encode(const struct kase *kase, double x)
 /* A random sign and mantissa at the exponent. */
 static double at_exponent(uint32_t random, int exponent)
 {
-    const double mantissa = 1 + (random & 0xFFFFFF) * 0x1p-24;
+    const uint64_t sign = random >> 31, mantissa = random & 0xFFFFFF;
 
-    return ldexp(random >> 31 ? -mantissa : mantissa, exponent);
+    return format_double_of(sign << 63 | (uint64_t)(exponent + 1023) << 52 | mantissa << 28);
 }
 
 static uint32_t chunk_random(const struct row *row, uint64_t chunk)

@@ -79,22 +79,17 @@ static bool deliver(void *context, uint64_t index, const struct kase *kase, cons
     return false;
 }
 
-static bool attack(struct attack *a, const struct options *o, struct error *err)
+static bool attack(struct attack *a, struct pool *pool, struct error *err)
 {
-    struct pool_options options = {.workers = o->jobs, .session = options_session(o)};
-    struct campaign campaign = {.context = a, .next = next, .deliver = deliver};
+    struct campaign campaign = {.pool = pool, .context = a, .next = next, .deliver = deliver};
     a->err = err;
-    campaign.pool = pool_create(&options, err);
-    if (!campaign.pool)
-        return false;
     enum campaign_end end = campaign_run(&campaign, err);
-    pool_destroy(campaign.pool);
     if (end == CAMPAIGN_INTERRUPTED)
         return error_set(err, ERROR_INTERNAL, "interrupted");
     return end != CAMPAIGN_FAILED && !a->harness_error;
 }
 
-static bool by_tables(struct attack *a, const struct selection *s, const struct options *o,
+static bool by_tables(struct attack *a, const struct selection *s, struct pool *pool,
                       struct error *err)
 {
     a->tables = s;
@@ -106,17 +101,17 @@ static bool by_tables(struct attack *a, const struct selection *s, const struct 
         if (!strcmp(kase->op->name, a->mutant->op->name))
             a->entry[a->count++] = s->entry[i];
     }
-    bool good = attack(a, o, err);
+    bool good = attack(a, pool, err);
     free(a->entry);
     a->entry = NULL;
     return good;
 }
 
-static bool by_fuzz(struct attack *a, const struct options *o, struct error *err)
+static bool by_fuzz(struct attack *a, const struct options *o, struct pool *pool, struct error *err)
 {
     a->limit = o->cases ? o->cases : DEFAULT_CASES;
     a->generator = generator_create(a->mutant->op, o->seed, err);
-    bool good = a->generator && attack(a, o, err);
+    bool good = a->generator && attack(a, pool, err);
     generator_destroy(a->generator);
     return good;
 }
@@ -152,24 +147,31 @@ static void count(struct score *score, const struct kill kills[2])
             score->detector[i][kills[i].detector]++;
 }
 
+/* By tables and by fuzzing, in the same workers, which know the mutant. */
+static bool attack_twice(const struct mutant *mutant, const struct selection *s,
+                         const struct options *o, struct kill kills[2], struct error *err)
+{
+    const struct pool_options options = {.workers = o->jobs, .session = options_session(o)};
+    struct attack *a = calloc(2, sizeof(*a));
+    if (!a)
+        return error_set(err, ERROR_INTERNAL, "no memory for an attack");
+    struct pool *pool = pool_create(&options, err);
+    a[0].mutant = a[1].mutant = mutant;
+    bool good = pool && by_tables(&a[0], s, pool, err) && by_fuzz(&a[1], o, pool, err);
+    kills[0] = a[0].result;
+    kills[1] = a[1].result;
+    pool_destroy(pool);
+    free(a);
+    return good;
+}
+
 static bool try_mutant(const char *dir, const char *name, const struct selection *s,
                        const struct options *o, FILE *json, struct score *score, struct error *err)
 {
     char texts[2][96];
     struct kill kills[2];
     const struct mutant *mutant = mutant_load(dir, name, err);
-    struct attack *a = calloc(2, sizeof(*a));
-    bool good = mutant && a;
-    if (mutant && !a)
-        error_set(err, ERROR_INTERNAL, "no memory for an attack");
-    if (good) {
-        a[0].mutant = a[1].mutant = mutant;
-        good = by_tables(&a[0], s, o, err) && by_fuzz(&a[1], o, err);
-        kills[0] = a[0].result;
-        kills[1] = a[1].result;
-    }
-    free(a);
-    if (!good)
+    if (!mutant || !attack_twice(mutant, s, o, kills, err))
         return false;
     kill_text(&kills[0], texts[0], sizeof(texts[0]));
     kill_text(&kills[1], texts[1], sizeof(texts[1]));

@@ -131,16 +131,13 @@ static bool await_running(struct device_gpu *gpu, struct device_finding *out)
 static bool start_steps(struct device_gpu *gpu, const struct plan *plan,
                         void *const function[OP_MAX_STEPS], struct device_finding *out)
 {
-    gpu->running = "preparing the tensors";
     for (size_t i = 0; i < plan->count; i++) {
         if (i && !await_running(gpu, out))
             return false;
-        gpu->running = step_name(&plan->step[i]);
         int result = gpu_launch_step(&gpu->api, &plan->step[i], function[i], gpu->stream);
-        if (result != GPU_SUCCESS) {
-            (void)gpu_wait(gpu); /* for what prepared the tensors */
-            return refused(gpu, &plan->step[i], result, out);
-        }
+        if (result != GPU_SUCCESS) /* or it is what ran before that has failed */
+            return await_running(gpu, out) && refused(gpu, &plan->step[i], result, out);
+        gpu->running = step_name(&plan->step[i]);
     }
     return true;
 }
@@ -243,6 +240,7 @@ bool gpu_run(struct device *device, const struct device_run *run, struct device_
 {
     struct device_gpu *gpu = gpu_of(device);
     *out = (struct device_finding){.granule = 1};
+    gpu->running = "preparing the tensors";
     note_arena(gpu);
     uint64_t before = run->launch == LAUNCH_REPLAY ? 0 : memory_before(gpu, run->plan);
     if (!launch_as(gpu, run, out))

@@ -259,24 +259,43 @@ static void found(struct verdict *v, const struct tensor *t, enum verdict_kind k
     snprintf(v->tensor, sizeof(v->tensor), "%s", t->name);
 }
 
-static bool canary_intact(const struct binding *b, size_t i, struct verdict *v)
+void bind_canary_changed(const struct binding *b, size_t i, const struct arena_canary *canary,
+                         struct verdict *v)
 {
     const struct tensor *t = &b->tensor[i];
-    struct arena_canary canary;
-    if (arena_check(b->arena, (unsigned)i, &canary))
-        return true;
-    bool before = canary.offset < 0;
+    bool before = canary->offset < 0;
     found(v, t, VERDICT_OOB, DETECTOR_CANARY, 0);
-    v->offset = canary.offset;
+    v->offset = canary->offset;
     snprintf(v->signature, sizeof(v->signature), "write %s",
              before ? "before the start" : "behind the end");
     snprintf(
         v->summary, sizeof(v->summary),
         "%s: %zu bytes outside the tensor (%zu bytes long) were overwritten, the first %llu "
         "bytes %s it: 0x%02x became 0x%02x",
-        t->name, canary.changed, b->bytes[i],
-        (unsigned long long)(before ? -canary.offset : canary.offset - (int64_t)b->bytes[i] + 1),
-        before ? "before" : "behind", canary.before, canary.after);
+        t->name, canary->changed, b->bytes[i],
+        (unsigned long long)(before ? -canary->offset : canary->offset - (int64_t)b->bytes[i] + 1),
+        before ? "before" : "behind", canary->before, canary->after);
+}
+
+void bind_gap_changed(const struct binding *b, size_t i, size_t at, struct verdict *v)
+{
+    const struct tensor *t = &b->tensor[i];
+    size_t row = used_rows(t) ? at / (t->stride * dtype_bytes(t->dtype)) : 0;
+    if (row && row >= used_rows(t))
+        row = used_rows(t) - 1;
+    found(v, t, VERDICT_STRAY_WRITE, DETECTOR_CANARY, at);
+    snprintf(v->signature, sizeof(v->signature), "write between rows");
+    snprintf(v->summary, sizeof(v->summary),
+             "%s: byte %zu, which belongs to no row in use, was overwritten (behind row %zu)",
+             t->name, at, row);
+}
+
+static bool canary_intact(const struct binding *b, size_t i, struct verdict *v)
+{
+    struct arena_canary canary;
+    if (arena_check(b->arena, (unsigned)i, &canary))
+        return true;
+    bind_canary_changed(b, i, &canary, v);
     return false;
 }
 
@@ -289,13 +308,7 @@ static bool gaps_intact(const struct binding *b, size_t i, unsigned poison, stru
         for (size_t g = 0; g < n; g++) {
             if (is_poison(t, poison, b->buffer[i].host + gap[g].begin, gap[g].bytes, &at))
                 continue;
-            at += gap[g].begin;
-            found(v, t, VERDICT_STRAY_WRITE, DETECTOR_CANARY, at);
-            snprintf(v->signature, sizeof(v->signature), "write between rows");
-            snprintf(v->summary, sizeof(v->summary),
-                     "%s: byte %zu, which belongs to no row in use, was overwritten (behind row "
-                     "%zu)",
-                     t->name, at, row);
+            bind_gap_changed(b, i, gap[g].begin + at, v);
             return false;
         }
     }

@@ -52,6 +52,11 @@ bool bind_fetch(struct binding *, struct error *) MUST_CHECK;
  * there are none; otherwise the verdict is filled. */
 bool bind_intact(const struct binding *, unsigned poison, struct verdict *);
 
+/* The verdicts for that: a canary of tensor `i`; byte `at` of it, which is in no row. */
+void bind_canary_changed(const struct binding *, size_t i, const struct arena_canary *,
+                         struct verdict *);
+void bind_gap_changed(const struct binding *, size_t i, size_t at, struct verdict *);
+
 /* The rows of tensor `i` without gaps: points into the arena when the tensor is dense, else into
  * `scratch` (tensor_elements * dtype_bytes), which is written. */
 const void *bind_dense(const struct binding *, size_t i, void *scratch);

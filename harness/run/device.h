@@ -121,7 +121,7 @@ struct device_driver {
     bool (*finish)(struct device *, struct error *);
 
     /* For checks where the tensors are; NULL in a driver whose tensors are the host's. `write`,
-     * `read` and `enqueue` return at once; what was read is there when `finish` has returned. */
+     * `read`, `enqueue` and `start` return at once. */
 
     /* Places tensor `slot` of run 0 or 1; nothing may run. */
     bool (*spot)(struct device *, unsigned run, unsigned slot, const struct device_place *,
@@ -131,11 +131,14 @@ struct device_driver {
     void *(*pad)(struct device *, enum device_pad, size_t bytes, struct error *);
     /* `from` may change as soon as this returns. */
     bool (*write)(struct device *, void *to, const void *from, size_t bytes, struct error *);
+    /* What was read is there when `finish` has returned. `salvage` is for a device that has failed:
+     * what had come by then, and zeros for the rest. */
     bool (*read)(struct device *, void *to, const void *from, size_t bytes, struct error *);
+    void (*salvage)(struct device *);
     /* Of our own kernels, which do not fail. */
     bool (*enqueue)(struct device *, const struct plan *, struct error *);
-    /* The two halves of an eager launch: up to its last step, and the wait for all. What else is
-     * enqueued in between fails with it. */
+    /* The two halves of an eager launch: up to its last step, and the wait for all. What was
+     * enqueued in between, another launch too, fails with it. */
     bool (*start)(struct device *, const struct plan *, struct device_finding *);
     bool (*await)(struct device *, struct device_finding *);
 

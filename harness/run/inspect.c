@@ -13,11 +13,21 @@ enum { MAX_REGIONS = INSPECT_RUNS * 5 * OP_MAX_TENSORS };
 enum { PART = 256, ROOM = 16 };
 
 /* What is sent in one piece: tables, and zeros where answers are to be. */
-enum { PARCEL = 64 << 10 };
+enum { PARCEL = 128 << 10 };
+
+/* References up to this size, all together, are sent in one piece. */
+enum { GATHER = 64 << 10 };
 
 /* Bytes that come back at most. */
 enum {
     ANSWERS = MAX_REGIONS * sizeof(struct check_scan) + OP_MAX_TENSORS * sizeof(struct check_result)
+};
+
+/* Whose a region outside the tensors is: `begin` bytes from a tensor's start. */
+struct owner {
+    size_t tensor;
+    int64_t begin;
+    bool gap;
 };
 
 /* An output. */
@@ -38,11 +48,15 @@ struct inspection {
     struct check_fill fill[INSPECT_RUNS * OP_MAX_TENSORS];
     struct check_region region[MAX_REGIONS]; /* those outside the tensors first, run by run */
     struct check_compare compare[OP_MAX_TENSORS];
+    struct owner owner[MAX_REGIONS];
     size_t fills, regions, outside[INSPECT_RUNS];
     const void *device_fill, *device_region, *device_compare;
 
     struct subject subject[OP_MAX_TENSORS]; /* those with a reference of doubles first */
     size_t subjects;
+    unsigned char *device_reference; /* of the first; those of the others follow */
+    size_t reference_bytes;
+    _Alignas(ROOM) unsigned char gather[GATHER];
 
     _Alignas(ROOM) unsigned char parcel[PARCEL];
     unsigned char *device_parcel;
@@ -153,6 +167,8 @@ static bool take_pads(struct inspection *in, struct error *err)
     if (!in->canaries || !reference || !work)
         return false;
     in->device_parcel = in->canaries + ARENA_RED_ZONE + ARENA_MAX_ALIGN;
+    in->device_reference = reference;
+    in->reference_bytes = references;
     for (size_t i = 0; i < in->subjects; i++) {
         in->subject[i].reference = reference + reference_at[i];
         in->subject[i].work = work + work_at[i];
@@ -172,6 +188,18 @@ static bool send_canaries(struct inspection *in, struct error *err)
 
 /* --- Tables --- */
 
+/* Makes room in the parcel; where that is on the device. `from` NULL: zeros. */
+static unsigned char *pack(struct inspection *in, const void *from, size_t bytes)
+{
+    const size_t at = in->packed;
+    in->packed += (bytes + ROOM - 1) / ROOM * ROOM;
+    if (from)
+        memcpy(in->parcel + at, from, bytes);
+    else
+        memset(in->parcel + at, 0, bytes);
+    return in->device_parcel + at;
+}
+
 static void add_fills(struct inspection *in)
 {
     const struct binding *b = in->bind;
@@ -183,25 +211,70 @@ static void add_fills(struct inspection *in)
                                  in->spot[run][i].at);
 }
 
+/* The next region, and whose it is when it lies outside the tensors. */
+static struct check_region *add_region(struct inspection *in, size_t tensor, int64_t begin,
+                                       bool gap)
+{
+    in->owner[in->regions] = (struct owner){tensor, begin, gap};
+    return &in->region[in->regions++];
+}
+
 /* What no kernel may write: the canaries of a tensor, and its gaps. */
 static void add_outside(struct inspection *in, unsigned run, size_t i)
 {
     const struct tensor *t = &in->bind->tensor[i];
     const struct device_spot *spot = &in->spot[run][i];
-    struct check_region *r = &in->region[in->regions];
+    const int64_t bytes = (int64_t)in->bind->bytes[i], before = (int64_t)spot->before;
+    struct check_region *r, gap[2];
     if (spot->before) {
+        r = add_region(in, i, -before, false);
         check_region_range(r, spot->at - spot->before, spot->before);
-        check_region_pattern(r++, in->canaries, ARENA_RED_ZONE);
+        check_region_pattern(r, in->canaries, ARENA_RED_ZONE);
     }
     if (spot->behind) {
-        check_region_range(r, spot->at + in->bind->bytes[i], spot->behind);
-        check_region_pattern(r++, in->canaries + ARENA_RED_ZONE, ARENA_MAX_ALIGN);
+        r = add_region(in, i, bytes, false);
+        check_region_range(r, spot->at + bytes, spot->behind);
+        check_region_pattern(r, in->canaries + ARENA_RED_ZONE, ARENA_MAX_ALIGN);
     }
-    for (size_t gaps = check_region_gaps(r, t, spot->at); gaps; gaps--)
-        check_region_poison(r++, bind_poison(t, run), dtype_bytes(t->dtype));
-    in->regions = (size_t)(r - in->region);
+    for (size_t k = 0, gaps = check_region_gaps(gap, t, spot->at); k < gaps; k++) {
+        r = add_region(in, i, gap[k].at - spot->at, true);
+        *r = gap[k];
+        check_region_poison(r, bind_poison(t, run), dtype_bytes(t->dtype));
+    }
 }
 
+/* A small input that the operator fills goes with the tables, as a pattern that its bytes are. */
+static bool is_small_custom(const struct binding *b, size_t i)
+{
+    const struct tensor *t = &b->tensor[i];
+    return t->role == TENSOR_INPUT && t->fill.kind == FILL_CUSTOM && b->bytes[i] &&
+           b->bytes[i] <= CHECK_PERIOD_MAX && t->stride == t->cols && !t->unused_rows;
+}
+
+/* Into both runs' inputs. */
+static void add_small_custom(struct inspection *in, size_t i)
+{
+    const size_t bytes = in->bind->bytes[i];
+    const unsigned char *packed = pack(in, in->bind->buffer[i].host, bytes);
+    uint32_t period = 1;
+    while (period < bytes)
+        period *= 2;
+    for (unsigned run = 0; run < INSPECT_RUNS; run++) {
+        struct check_region *r = add_region(in, i, 0, false);
+        check_region_range(r, in->spot[run][i].at, bytes);
+        check_region_pattern(r, packed, period);
+    }
+}
+
+static void add_content(struct inspection *in, unsigned run, size_t i)
+{
+    const struct tensor *t = &in->bind->tensor[i];
+    struct check_region *r = add_region(in, i, 0, false);
+    check_region_rows(r, t, in->spot[run][i].at);
+    check_region_poison(r, bind_poison(t, run), dtype_bytes(t->dtype));
+}
+
+/* Those outside the tensors, run by run, then all that are to be written only. */
 static void add_regions(struct inspection *in)
 {
     const struct binding *b = in->bind;
@@ -213,15 +286,12 @@ static void add_regions(struct inspection *in)
         in->outside[run] = in->regions - before;
     }
     for (unsigned run = 0; run < INSPECT_RUNS; run++)
-        for (size_t i = 0; i < b->count; i++) {
-            const struct tensor *t = &b->tensor[i];
-            struct check_region *r = &in->region[in->regions];
-            if (t->role == TENSOR_INPUT)
-                continue;
-            check_region_rows(r, t, in->spot[run][i].at);
-            check_region_poison(r, bind_poison(t, run), dtype_bytes(t->dtype));
-            in->regions++;
-        }
+        for (size_t i = 0; i < b->count; i++)
+            if (b->tensor[i].role != TENSOR_INPUT)
+                add_content(in, run, i);
+    for (size_t i = 0; i < b->count; i++)
+        if (is_small_custom(b, i))
+            add_small_custom(in, i);
 }
 
 static void add_compares(struct inspection *in)
@@ -238,21 +308,10 @@ static void add_compares(struct inspection *in)
     }
 }
 
-/* Makes room in the parcel; where that is on the device. `from` NULL: zeros. */
-static unsigned char *pack(struct inspection *in, const void *from, size_t bytes)
-{
-    const size_t at = in->packed;
-    in->packed += (bytes + ROOM - 1) / ROOM * ROOM;
-    if (from)
-        memcpy(in->parcel + at, from, bytes);
-    else
-        memset(in->parcel + at, 0, bytes);
-    return in->device_parcel + at;
-}
-
 /* An upper limit of what pack() is asked for. */
 _Static_assert(sizeof(((struct inspection *)0)->fill) + sizeof(((struct inspection *)0)->region) +
-                       sizeof(((struct inspection *)0)->compare) + ANSWERS + 4 * ROOM <=
+                       sizeof(((struct inspection *)0)->compare) + ANSWERS +
+                       OP_MAX_TENSORS * CHECK_PERIOD_MAX + 4 * ROOM <=
                    PARCEL,
                "a parcel has room for all tables");
 
@@ -270,10 +329,10 @@ static size_t answers_end(const struct inspection *in)
 
 static bool send_tables(struct inspection *in, struct error *err)
 {
+    in->packed = 0;
     add_fills(in);
     add_regions(in);
     add_compares(in);
-    in->packed = 0;
     in->device_fill = pack(in, in->fill, in->fills * sizeof(in->fill[0]));
     in->device_region = pack(in, in->region, in->regions * sizeof(in->region[0]));
     in->device_compare = pack(in, in->compare, in->subjects * sizeof(in->compare[0]));
@@ -306,7 +365,7 @@ static bool send_customs(const struct inspection *in, struct error *err)
     for (unsigned run = 0; run < INSPECT_RUNS; run++)
         for (size_t i = 0; i < b->count; i++)
             if (b->tensor[i].role == TENSOR_INPUT && b->tensor[i].fill.kind == FILL_CUSTOM &&
-                !send_custom(in, run, i, err))
+                !is_small_custom(b, i) && !send_custom(in, run, i, err))
                 return false;
     return true;
 }
@@ -328,13 +387,17 @@ bool inspect_begin(struct inspection *in, const struct binding *bind, struct err
 
 bool inspect_reference(struct inspection *in, const struct ref_io *ref, struct error *err)
 {
+    const bool together = in->reference_bytes <= GATHER;
     for (size_t i = 0; i < in->subjects; i++) {
         const struct subject *s = &in->subject[i];
-        if (!write(in, s->reference, ref->out[s->index],
-                   reference_bytes(&in->bind->tensor[s->index]), err))
+        const size_t bytes = reference_bytes(&in->bind->tensor[s->index]);
+        const size_t at = (size_t)((unsigned char *)s->reference - in->device_reference);
+        if (together)
+            memcpy(in->gather + at, ref->out[s->index], bytes);
+        else if (!write(in, s->reference, ref->out[s->index], bytes, err))
             return false;
     }
-    return true;
+    return !together || write(in, in->device_reference, in->gather, in->reference_bytes, err);
 }
 
 static bool read_answers(struct inspection *in, size_t begin, size_t end, struct error *err)
@@ -361,16 +424,21 @@ bool inspect_run(struct inspection *in, unsigned run, struct error *err)
 
 /* --- What came back --- */
 
-bool inspect_outside(const struct inspection *in, unsigned run, char *seen, size_t size)
+bool inspect_outside(const struct inspection *in, unsigned run, struct verdict *v)
 {
     const struct check_scan *scan = (const struct check_scan *)(in->answer + scans_at(in, run));
     for (size_t i = 0; i < in->outside[run]; i++) {
+        const struct owner *owner = &in->owner[(run ? in->outside[0] : 0) + i];
         struct check_found found;
         if (check_scan_clean(&scan[i], &found))
             continue;
-        snprintf(seen, size,
-                 "run %u changed %llu bytes outside the tensors, the first from 0x%02x to 0x%02x",
-                 run + 1, (unsigned long long)found.count, found.expected, found.found);
+        const int64_t at = owner->begin + (int64_t)found.offset;
+        if (owner->gap)
+            bind_gap_changed(in->bind, owner->tensor, (size_t)at, v);
+        else
+            bind_canary_changed(
+                in->bind, owner->tensor,
+                &(struct arena_canary){at, found.count, found.expected, found.found}, v);
         return false;
     }
     return true;

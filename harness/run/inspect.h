@@ -8,13 +8,14 @@
  *     run 1   tensors start at the guard, poison 1
  *
  *     inspect_begin
- *     start the plan of run 0   inspect_run(0)   inspect_reference   await   inspect_outside(0)
- *     start the plan of run 1   inspect_run(1)                       await   inspect_outside(1)
- *                                                                            inspect_outputs
+ *     start the plan of run 0   inspect_run(0)   inspect_reference
+ *     start the plan of run 1   inspect_run(1)
+ *     await   inspect_outside(0)   inspect_outside(1)   inspect_outputs
  *
- * It tells whether a case is right in every respect, no more: what is wrong with one that is not is
- * found by running it again and judging it on the host. Where the host explains a difference away
- * (op->accept, op->dont_care, a few units in the last place), the case is not right here.
+ * Of the outputs it tells whether they are right in every respect, no more: what is wrong with
+ * those that are not is found by running the case again and judging it on the host. Where the host
+ * explains a difference away (op->accept, op->dont_care, a few units in the last place), the case
+ * is not right here.
  */
 #ifndef HARNESS_RUN_INSPECT_H
 #define HARNESS_RUN_INSPECT_H
@@ -49,12 +50,13 @@ bool inspect_run(struct inspection *, unsigned run, struct error *) MUST_CHECK;
 /* Sends what the outputs are to be; before run 1. */
 bool inspect_reference(struct inspection *, const struct ref_io *, struct error *) MUST_CHECK;
 
-/* When the device has done what was enqueued, and `finish` has returned: whether all is right, and
- * if not, what was seen in `seen`. */
-bool inspect_outside(const struct inspection *, unsigned run, char *seen, size_t size);
+/* When the device has done what was enqueued, and `finish` has returned, or behind a failure
+ * `salvage`: whether nothing was stored outside the tensors in a run. False: the verdict is filled.
+ */
+bool inspect_outside(const struct inspection *, unsigned run, struct verdict *);
 
-/* Also that the case is not vacuous. Sets the verdict's cosine and relative error, as the host
- * does. */
+/* Whether all outputs are right, and not vacuous; if not, what was seen in `seen`. Sets the
+ * verdict's cosine and relative error, as the host does. */
 bool inspect_outputs(const struct inspection *, struct verdict *, char *seen, size_t size);
 
 #endif

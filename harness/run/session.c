@@ -9,6 +9,15 @@
 /* Tensor memory above this is given back behind the case that needed it. */
 #define RESIDENT_LIMIT ((size_t)256 << 20)
 
+static bool prepare_inspection(struct session *s, struct error *err)
+{
+    s->inspection = inspect_create();
+    if (!s->inspection)
+        return error_set(err, ERROR_INTERNAL, "no memory for checks on the device");
+    s->helper = helper_create(err);
+    return s->helper != NULL;
+}
+
 struct session *session_create(const struct session_options *options, struct error *err)
 {
     struct session *s = calloc(1, sizeof(*s));
@@ -24,9 +33,7 @@ struct session *session_create(const struct session_options *options, struct err
     s->arena = arena_create(err);
     if (s->arena)
         s->device = device_open(&device, s->arena, err);
-    if (s->device && inspect_possible(s->device) && !(s->inspection = inspect_create()))
-        error_set(err, ERROR_INTERNAL, "no memory for checks on the device");
-    else if (s->device)
+    if (s->device && (!inspect_possible(s->device) || prepare_inspection(s, err)))
         return s;
     session_destroy(s);
     return NULL;
@@ -36,6 +43,7 @@ void session_destroy(struct session *s)
 {
     if (!s)
         return;
+    helper_destroy(s->helper);
     inspect_destroy(s->inspection);
     device_close(s->device);
     arena_destroy(s->arena);

@@ -150,55 +150,90 @@ static bool inspection_failed(struct trial *t, const struct error *err)
     return trial_error(t, err);
 }
 
-/* What the host does while the device works on run 0: the inputs, unless they are there, and what
- * the outputs are to be. */
-static bool make_reference(struct trial *t)
+/* What the host makes while the device works: the inputs, unless they are there, and what the
+ * outputs are to be. By another thread: nobody may look at the trial's verdict meanwhile. */
+static void make_reference(void *context)
 {
+    struct trial *t = context;
     struct error err;
     if (!t->bind.filled && !bind_host(&t->bind, ARENA_RIGHT, &err))
-        return trial_error(t, &err);
-    return trial_reference(t);
+        trial_error(t, &err);
+    else
+        (void)trial_reference(t); /* `referenced` says whether it is there */
 }
 
-/* A run and all that its checks need. False: the verdict is filled. */
-static bool run_on_device(struct trial *t, unsigned run)
+/* Enqueues both runs and all that their checks need. `failed`: a launch came to no good end. False:
+ * what is enqueued is not all, because of that, or of a failure before, or of the harness's own. */
+static bool enqueue_runs(struct trial *t, struct device_finding *finding, bool *failed,
+                         struct error *err)
 {
-    struct inspection *in = t->session->inspection;
-    struct device *device = t->session->device;
-    struct device_finding finding;
-    struct plan plan = {.count = 0};
-    struct error err;
-    t->kase->op->plan(t->kase, t->bind.tensor, inspect_tensors(in, run), &plan);
-    note_tensors(t);
-    if (!device->driver->start(device, &plan, &finding))
-        return judge_finding(t, &finding);
-    bool enqueued = inspect_run(in, run, &err);
-    bool known = run > 0 || make_reference(t);
-    if (enqueued && known && run == 0)
-        enqueued = inspect_reference(in, &t->io, &err);
-    if (!device->driver->await(device, &finding)) /* its failure is that of what came behind it */
-        return judge_finding(t, &finding);
-    if (!known)
+    struct session *s = t->session;
+    struct inspection *in = s->inspection;
+    for (unsigned run = 0; run < INSPECT_RUNS; run++) {
+        struct plan plan = {.count = 0};
+        t->kase->op->plan(t->kase, t->bind.tensor, inspect_tensors(in, run), &plan);
+        note_tensors(t);
+        if ((*failed = !s->device->driver->start(s->device, &plan, finding)))
+            return false;
+        if (run == INSPECT_RUNS - 1) {
+            helper_wait(s->helper);
+            if (!t->referenced || !inspect_reference(in, &t->io, err))
+                return false;
+        }
+        if (!inspect_run(in, run, err))
+            return false;
+    }
+    return true;
+}
+
+/* A launch has failed, but an earlier one may have written where it must not. */
+static bool judge_failure(struct trial *t, const struct device_finding *finding)
+{
+    struct session *s = t->session;
+    t->verdict->tensor[0] = '\0'; /* what the reference may have said is of no interest */
+    if (finding->lost)
+        s->device->driver->salvage(s->device);
+    if (finding->lost && !inspect_outside(s->inspection, 0, t->verdict)) {
+        s->lost = true;
         return false;
-    return (enqueued && device->driver->finish(device, &err)) || inspection_failed(t, &err);
+    }
+    return judge_finding(t, finding);
+}
+
+/* Both runs. False: the verdict is filled. */
+static bool run_on_device(struct trial *t)
+{
+    struct session *s = t->session;
+    struct device_finding finding;
+    struct error err;
+    bool failed;
+    bool good = enqueue_runs(t, &finding, &failed, &err);
+    helper_wait(s->helper);
+    if (failed || !s->device->driver->await(s->device, &finding))
+        return judge_failure(t, &finding);
+    if (!t->referenced)
+        return false;
+    return (good && s->device->driver->finish(s->device, &err)) || inspection_failed(t, &err);
 }
 
 /* False: not all is right, as `seen` says, and the host has to look. True: the verdict is in. */
 static bool judged_on_device(struct trial *t, char *seen, size_t size)
 {
-    struct inspection *in = t->session->inspection;
+    struct session *s = t->session;
     struct error err;
     if (bind_is_custom(&t->bind) && !bind_host(&t->bind, ARENA_RIGHT, &err))
         return !trial_error(t, &err);
-    if (!inspect_begin(in, &t->bind, &err))
+    helper_start(s->helper, make_reference, t);
+    if (!inspect_begin(s->inspection, &t->bind, &err)) {
+        helper_wait(s->helper);
         return !inspection_failed(t, &err);
-    for (unsigned run = 0; run < INSPECT_RUNS; run++) {
-        if (!run_on_device(t, run))
-            return true;
-        if (!inspect_outside(in, run, seen, size))
-            return false;
     }
-    return inspect_outputs(in, t->verdict, seen, size);
+    if (!run_on_device(t))
+        return true;
+    for (unsigned run = 0; run < INSPECT_RUNS; run++)
+        if (!inspect_outside(s->inspection, run, t->verdict))
+            return true;
+    return inspect_outputs(s->inspection, t->verdict, seen, size);
 }
 
 /* Whether a device is to judge this case itself: only the host can dump tensors, compare them with

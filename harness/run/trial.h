@@ -5,6 +5,7 @@
 #ifndef HARNESS_RUN_TRIAL_H
 #define HARNESS_RUN_TRIAL_H
 
+#include "harness/base/helper.h"
 #include "harness/run/bind.h"
 #include "harness/run/inspect.h"
 #include "harness/run/session.h"
@@ -20,6 +21,7 @@ struct session {
     struct arena *arena;
     struct device *device;
     struct inspection *inspection; /* NULL on a device that cannot */
+    struct helper *helper;         /* beside an inspection */
     bool lost;
     struct scratch first[OP_MAX_TENSORS], second[OP_MAX_TENSORS], ref[OP_MAX_TENSORS];
 };
