@@ -16,6 +16,7 @@
 #define READ_BEHIND  "read behind the end"
 #define READ_BEFORE  "read before the start"
 #define WRITE_BEHIND "write behind the end"
+#define WRITE_BEFORE "write before the start"
 
 const struct defect defects[] = {
     [DOCTOR_NONE] = {"none", "a correct kernel passes", VERDICT_PASS, DETECTOR_NONE,
@@ -46,8 +47,13 @@ const struct defect defects[] = {
                                  DETECTOR_GUARD_PAGE, "output", END, WRITE_BEHIND,
                                  .where = DEFECT_ANYWHERE},
     [DOCTOR_WRITE_BEFORE] = {"write_before", "a write one element before the start of an output",
-                             VERDICT_OOB, DETECTOR_CANARY, "output", -SIZE,
-                             "write before the start", .where = DEFECT_ANYWHERE},
+                             VERDICT_OOB, DETECTOR_CANARY, "output", -SIZE, WRITE_BEFORE,
+                             .where = DEFECT_CPU},
+    /* A GPU looks at canaries behind the second run, which faults. */
+    [DOCTOR_WRITE_BEFORE_GPU] = {"write_before_gpu",
+                                 "a write one element before the start of an output", VERDICT_OOB,
+                                 DETECTOR_GUARD_PAGE, "output", -SIZE, WRITE_BEFORE,
+                                 .where = DEFECT_GPU},
     [DOCTOR_WRITE_SLACK] = {"write_slack", "one byte written between the end and the guard page",
                             VERDICT_OOB, DETECTOR_CANARY, "strided", AT(1, 3), WRITE_BEHIND,
                             .where = DEFECT_ANYWHERE},

@@ -14,7 +14,7 @@ enum { MILLION = 1 << 20, MILLION_BLOCK = 256 };
 enum { T_INPUT, T_WORKSPACE, T_OUTPUT, T_STRIDED, T_COUNT };
 
 static const struct param params[] = {
-    {.name = "defect", .help = "number of the planted defect", .max = DOCTOR_REFUSED_LAUNCH},
+    {.name = "defect", .help = "number of the planted defect", .max = DOCTOR_WRITE_BEFORE_GPU},
 };
 
 static const char *const reasons[] = {

@@ -45,6 +45,7 @@ enum doctor_defect {
     DOCTOR_HUNG,
     DOCTOR_MISALIGNED,
     DOCTOR_REFUSED_LAUNCH,
+    DOCTOR_WRITE_BEFORE_GPU,
 };
 
 struct doctor_sum {

@@ -32,7 +32,7 @@ static __device__ inline void touch_outside(struct doctor_sum a)
         dead_read(a.strided + 2 * a.pitch);
     if (a.defect == DOCTOR_WRITE_BEHIND)
         a.output[a.n] = 1;
-    if (a.defect == DOCTOR_WRITE_BEFORE)
+    if (a.defect == DOCTOR_WRITE_BEFORE || a.defect == DOCTOR_WRITE_BEFORE_GPU)
         a.output[-1] = 1;
     if (a.defect == DOCTOR_WRITE_SLACK)
         ((unsigned char *)(a.strided + a.pitch + 3))[0] = 1;

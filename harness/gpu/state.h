@@ -62,7 +62,6 @@ bool gpu_spot(struct device *, unsigned run, unsigned slot, const struct device_
               struct device_spot *, struct error *);
 bool gpu_write(struct device *, void *to, const void *from, size_t bytes, struct error *);
 bool gpu_read(struct device *, void *to, const void *from, size_t bytes, struct error *);
-void gpu_salvage(struct device *);
 
 /* The result of all that was enqueued; GPU_NOT_READY when the time is up. */
 int gpu_wait(struct device_gpu *);

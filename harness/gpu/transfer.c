@@ -88,23 +88,16 @@ static bool end_copies(struct device_gpu *gpu, struct error *err)
     return gpu_good(&gpu->api, gpu_wait(gpu), "copy from the device", err);
 }
 
-void gpu_salvage(struct device *device)
-{
-    struct device_gpu *gpu = gpu_of(device);
-    for (size_t i = 0; i < gpu->n_pending; i++)
-        memcpy(gpu->pending[i].to, gpu->inbox + gpu->pending[i].at, gpu->pending[i].bytes);
-    gpu->n_pending = gpu->received = 0;
-}
-
 bool gpu_finish(struct device *device, struct error *err)
 {
     struct device_gpu *gpu = gpu_of(device);
-    if (end_copies(gpu, err)) {
-        gpu_salvage(device);
-        return true;
-    }
+    size_t n = gpu->n_pending;
     gpu->n_pending = gpu->received = 0;
-    return false;
+    if (!end_copies(gpu, err))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        memcpy(gpu->pending[i].to, gpu->inbox + gpu->pending[i].at, gpu->pending[i].bytes);
+    return true;
 }
 
 /* Enqueues a copy to the host, which is there when finish() has returned. */
@@ -228,11 +221,7 @@ bool gpu_write(struct device *device, void *to, const void *from, size_t bytes, 
     return copy_in(gpu, (uintptr_t)to, parcel, bytes, err);
 }
 
-/* Small: the inbox has room behind it. Zeros first, for gpu_salvage(). */
 bool gpu_read(struct device *device, void *to, const void *from, size_t bytes, struct error *err)
 {
-    struct device_gpu *gpu = gpu_of(device);
-    if (bytes <= GPU_INBOX - gpu->received)
-        memset(gpu->inbox + gpu->received, 0, bytes);
-    return copy_out(gpu, to, (uintptr_t)from, bytes, err);
+    return copy_out(gpu_of(device), to, (uintptr_t)from, bytes, err);
 }

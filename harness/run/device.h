@@ -131,10 +131,8 @@ struct device_driver {
     void *(*pad)(struct device *, enum device_pad, size_t bytes, struct error *);
     /* `from` may change as soon as this returns. */
     bool (*write)(struct device *, void *to, const void *from, size_t bytes, struct error *);
-    /* What was read is there when `finish` has returned. `salvage` is for a device that has failed:
-     * what had come by then, and zeros for the rest. */
+    /* What was read is there when `finish` has returned. */
     bool (*read)(struct device *, void *to, const void *from, size_t bytes, struct error *);
-    void (*salvage)(struct device *);
     /* Of our own kernels, which do not fail. */
     bool (*enqueue)(struct device *, const struct plan *, struct error *);
     /* The two halves of an eager launch: up to its last step, and the wait for all. What was

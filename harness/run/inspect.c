@@ -46,10 +46,10 @@ struct inspection {
     bool canaries_sent;
 
     struct check_fill fill[INSPECT_RUNS * OP_MAX_TENSORS];
-    struct check_region region[MAX_REGIONS]; /* those outside the tensors first, run by run */
+    struct check_region region[MAX_REGIONS]; /* those outside the tensors first */
     struct check_compare compare[OP_MAX_TENSORS];
     struct owner owner[MAX_REGIONS];
-    size_t fills, regions, outside[INSPECT_RUNS];
+    size_t fills, regions, outside;
     const void *device_fill, *device_region, *device_compare;
 
     struct subject subject[OP_MAX_TENSORS]; /* those with a reference of doubles first */
@@ -62,7 +62,7 @@ struct inspection {
     unsigned char *device_parcel;
     size_t packed;
 
-    /* What comes back: a scan of each region outside, run by run, and behind them the results. */
+    /* What comes back: a scan of each region outside, and behind them the results. */
     _Alignas(ROOM) unsigned char answer[ANSWERS];
     unsigned char *device_answer;
 };
@@ -274,17 +274,15 @@ static void add_content(struct inspection *in, unsigned run, size_t i)
     check_region_poison(r, bind_poison(t, run), dtype_bytes(t->dtype));
 }
 
-/* Those outside the tensors, run by run, then all that are to be written only. */
+/* Those outside the tensors, then all that are to be written only. */
 static void add_regions(struct inspection *in)
 {
     const struct binding *b = in->bind;
     in->regions = 0;
-    for (unsigned run = 0; run < INSPECT_RUNS; run++) {
-        const size_t before = in->regions;
+    for (unsigned run = 0; run < INSPECT_RUNS; run++)
         for (size_t i = 0; i < b->count; i++)
             add_outside(in, run, i);
-        in->outside[run] = in->regions - before;
-    }
+    in->outside = in->regions;
     for (unsigned run = 0; run < INSPECT_RUNS; run++)
         for (size_t i = 0; i < b->count; i++)
             if (b->tensor[i].role != TENSOR_INPUT)
@@ -315,16 +313,15 @@ _Static_assert(sizeof(((struct inspection *)0)->fill) + sizeof(((struct inspecti
                    PARCEL,
                "a parcel has room for all tables");
 
-/* Where the scans of a run begin in the answers, and behind those of both, the results. */
-static size_t scans_at(const struct inspection *in, unsigned run)
+/* Where in the answers the results begin, and where they end. */
+static size_t results_at(const struct inspection *in)
 {
-    return ((run > 0 ? in->outside[0] : 0) + (run > 1 ? in->outside[1] : 0)) *
-           sizeof(struct check_scan);
+    return in->outside * sizeof(struct check_scan);
 }
 
 static size_t answers_end(const struct inspection *in)
 {
-    return scans_at(in, INSPECT_RUNS) + in->subjects * sizeof(struct check_result);
+    return results_at(in) + in->subjects * sizeof(struct check_result);
 }
 
 static bool send_tables(struct inspection *in, struct error *err)
@@ -385,7 +382,7 @@ bool inspect_begin(struct inspection *in, const struct binding *bind, struct err
 
 /* --- Behind the launches --- */
 
-bool inspect_reference(struct inspection *in, const struct ref_io *ref, struct error *err)
+static bool send_reference(struct inspection *in, const struct ref_io *ref, struct error *err)
 {
     const bool together = in->reference_bytes <= GATHER;
     for (size_t i = 0; i < in->subjects; i++) {
@@ -400,35 +397,24 @@ bool inspect_reference(struct inspection *in, const struct ref_io *ref, struct e
     return !together || write(in, in->device_reference, in->gather, in->reference_bytes, err);
 }
 
-static bool read_answers(struct inspection *in, size_t begin, size_t end, struct error *err)
+bool inspect_check(struct inspection *in, const struct ref_io *ref, struct error *err)
 {
-    return driver_of(in)->read(in->bind->runner, in->answer + begin, in->device_answer + begin,
-                               end - begin, err);
-}
-
-bool inspect_run(struct inspection *in, unsigned run, struct error *err)
-{
-    const size_t first = run ? in->outside[0] : 0, begin = scans_at(in, run);
-    const size_t results = scans_at(in, INSPECT_RUNS);
-    const struct check_region *device_region = in->device_region;
     struct plan plan = {.count = 0};
-    check_scan_steps(&plan, in->region + first, in->outside[run], device_region + first,
-                     in->device_answer + begin);
-    if (run == INSPECT_RUNS - 1)
-        check_compare_steps(&plan, in->compare, in->subjects, in->device_compare,
-                            in->device_answer + results);
-    return enqueue(in, &plan, err) &&
-           read_answers(in, begin, run == INSPECT_RUNS - 1 ? answers_end(in) : scans_at(in, 1),
-                        err);
+    check_scan_steps(&plan, in->region, in->outside, in->device_region, in->device_answer);
+    check_compare_steps(&plan, in->compare, in->subjects, in->device_compare,
+                        in->device_answer + results_at(in));
+    return send_reference(in, ref, err) && enqueue(in, &plan, err) &&
+           driver_of(in)->read(in->bind->runner, in->answer, in->device_answer, answers_end(in),
+                               err);
 }
 
 /* --- What came back --- */
 
-bool inspect_outside(const struct inspection *in, unsigned run, struct verdict *v)
+bool inspect_outside(const struct inspection *in, struct verdict *v)
 {
-    const struct check_scan *scan = (const struct check_scan *)(in->answer + scans_at(in, run));
-    for (size_t i = 0; i < in->outside[run]; i++) {
-        const struct owner *owner = &in->owner[(run ? in->outside[0] : 0) + i];
+    const struct check_scan *scan = (const struct check_scan *)in->answer;
+    for (size_t i = 0; i < in->outside; i++) {
+        const struct owner *owner = &in->owner[i];
         struct check_found found;
         if (check_scan_clean(&scan[i], &found))
             continue;
@@ -470,8 +456,7 @@ static bool output_right(const struct subject *s, const struct check_result *r, 
 
 bool inspect_outputs(const struct inspection *in, struct verdict *v, char *seen, size_t size)
 {
-    const struct check_result *result =
-        (const struct check_result *)(in->answer + scans_at(in, INSPECT_RUNS));
+    const struct check_result *result = (const struct check_result *)(in->answer + results_at(in));
     for (size_t i = 0; i < in->subjects; i++) {
         struct compare_metrics metrics;
         if (!output_right(&in->subject[i], &result[i], seen, size))

@@ -8,9 +8,9 @@
  *     run 1   tensors start at the guard, poison 1
  *
  *     inspect_begin
- *     start the plan of run 0   inspect_run(0)   inspect_reference
- *     start the plan of run 1   inspect_run(1)
- *     await   inspect_outside(0)   inspect_outside(1)   inspect_outputs
+ *     start the plan of run 0
+ *     start the plan of run 1   inspect_check
+ *     await   inspect_outside   inspect_outputs
  *
  * Of the outputs it tells whether they are right in every respect, no more: what is wrong with
  * those that are not is found by running the case again and judging it on the host. Where the host
@@ -43,17 +43,13 @@ bool inspect_begin(struct inspection *, const struct binding *, struct error *) 
 /* What the plan of a run takes. */
 void *const *inspect_tensors(const struct inspection *, unsigned run);
 
-/* Behind the launch of a run: looks for stores outside its tensors, and behind that of run 1,
- * compares the outputs of both. */
-bool inspect_run(struct inspection *, unsigned run, struct error *) MUST_CHECK;
+/* Behind both launches: sends what the outputs are to be, looks for stores outside the tensors, and
+ * compares the outputs. */
+bool inspect_check(struct inspection *, const struct ref_io *, struct error *) MUST_CHECK;
 
-/* Sends what the outputs are to be; before run 1. */
-bool inspect_reference(struct inspection *, const struct ref_io *, struct error *) MUST_CHECK;
-
-/* When the device has done what was enqueued, and `finish` has returned, or behind a failure
- * `salvage`: whether nothing was stored outside the tensors in a run. False: the verdict is filled.
- */
-bool inspect_outside(const struct inspection *, unsigned run, struct verdict *);
+/* When the device has done what was enqueued, and `finish` has returned: whether nothing was stored
+ * outside the tensors. False: the verdict is filled. */
+bool inspect_outside(const struct inspection *, struct verdict *);
 
 /* Whether all outputs are right, and not vacuous; if not, what was seen in `seen`. Sets the
  * verdict's cosine and relative error, as the host does. */

@@ -168,36 +168,15 @@ static bool enqueue_runs(struct trial *t, struct device_finding *finding, bool *
                          struct error *err)
 {
     struct session *s = t->session;
-    struct inspection *in = s->inspection;
+    note_tensors(t);
     for (unsigned run = 0; run < INSPECT_RUNS; run++) {
         struct plan plan = {.count = 0};
-        t->kase->op->plan(t->kase, t->bind.tensor, inspect_tensors(in, run), &plan);
-        note_tensors(t);
+        t->kase->op->plan(t->kase, t->bind.tensor, inspect_tensors(s->inspection, run), &plan);
         if ((*failed = !s->device->driver->start(s->device, &plan, finding)))
             return false;
-        if (run == INSPECT_RUNS - 1) {
-            helper_wait(s->helper);
-            if (!t->referenced || !inspect_reference(in, &t->io, err))
-                return false;
-        }
-        if (!inspect_run(in, run, err))
-            return false;
     }
-    return true;
-}
-
-/* A launch has failed, but an earlier one may have written where it must not. */
-static bool judge_failure(struct trial *t, const struct device_finding *finding)
-{
-    struct session *s = t->session;
-    t->verdict->tensor[0] = '\0'; /* what the reference may have said is of no interest */
-    if (finding->lost)
-        s->device->driver->salvage(s->device);
-    if (finding->lost && !inspect_outside(s->inspection, 0, t->verdict)) {
-        s->lost = true;
-        return false;
-    }
-    return judge_finding(t, finding);
+    helper_wait(s->helper);
+    return t->referenced && inspect_check(s->inspection, &t->io, err);
 }
 
 /* Both runs. False: the verdict is filled. */
@@ -209,8 +188,10 @@ static bool run_on_device(struct trial *t)
     bool failed;
     bool good = enqueue_runs(t, &finding, &failed, &err);
     helper_wait(s->helper);
-    if (failed || !s->device->driver->await(s->device, &finding))
-        return judge_failure(t, &finding);
+    if (failed || !s->device->driver->await(s->device, &finding)) {
+        t->verdict->tensor[0] = '\0'; /* of the reference's, which is of no interest now */
+        return judge_finding(t, &finding);
+    }
     if (!t->referenced)
         return false;
     return (good && s->device->driver->finish(s->device, &err)) || inspection_failed(t, &err);
@@ -228,12 +209,8 @@ static bool judged_on_device(struct trial *t, char *seen, size_t size)
         helper_wait(s->helper);
         return !inspection_failed(t, &err);
     }
-    if (!run_on_device(t))
-        return true;
-    for (unsigned run = 0; run < INSPECT_RUNS; run++)
-        if (!inspect_outside(s->inspection, run, t->verdict))
-            return true;
-    return inspect_outputs(s->inspection, t->verdict, seen, size);
+    return !run_on_device(t) || !inspect_outside(s->inspection, t->verdict) ||
+           inspect_outputs(s->inspection, t->verdict, seen, size);
 }
 
 /* Whether a device is to judge this case itself: only the host can dump tensors, compare them with
