@@ -70,7 +70,7 @@ void check_fill_entry(struct check_fill *f, const struct tensor *t, uint64_t see
                              .straight = dense && !none && (uintptr_t)device % UNIT == 0};
     const uint64_t rows = dense ? 1 : used_rows(t);
     /* A row may start and end within a unit, and the last one may need random bits of another. */
-    f->walk = walk_over(none ? 0 : rows, f->row_bytes / UNIT + 3, CHECK_FILL_WALKERS);
+    f->walk = walk_over(none ? 0 : rows, f->row_bytes / CHECK_FILL_BYTES + 2, CHECK_FILL_WALKERS);
 }
 
 void check_fill_plan(struct plan *plan, const struct check_fill *host, size_t n, const void *table)

@@ -10,7 +10,7 @@ enum { BYTES_UNROLL = 3 }; /* loads in flight for each thread */
 static __device__ inline struct check_piece bytes_piece(const struct check_region *r,
                                                         struct check_at at)
 {
-    struct check_piece p = check_piece(r->at + at.row * r->pitch, r->row_bytes, at.unit);
+    struct check_piece p = check_piece(r->at + at.row * r->pitch, r->row_bytes, at.unit, 16);
     if (at.row >= r->walk.rows)
         p.end = p.begin;
     return p;

@@ -122,8 +122,9 @@ static __device__ inline void check_store_part(unsigned char *aligned, const str
     }
 }
 
-/* What a row has of one of the aligned units of 16 bytes that it lies in: bytes [begin, end), none
- * behind the end of the row. */
+/* What a row has of one of the aligned units of `width` bytes, 16 or a multiple, that it is cut
+ * into: bytes [begin, end), none behind the end of the row. The first unit starts at the aligned 16
+ * bytes that hold the first byte of the row. */
 struct check_piece {
     unsigned char *unit;
     uint64_t offset; /* of the unit from the row's start; below zero when begin > 0 */
@@ -131,16 +132,16 @@ struct check_piece {
 };
 
 static __device__ inline struct check_piece check_piece(unsigned char *row, uint64_t row_bytes,
-                                                        uint64_t unit)
+                                                        uint64_t unit, uint32_t width)
 {
     const uint32_t odd = (uint32_t)((uintptr_t)row & 15);
     struct check_piece p;
-    p.offset = unit * 16 - odd;
+    p.offset = unit * width - odd;
     p.unit = row + p.offset;
     p.begin = unit ? 0 : odd;
     p.end = p.begin;
-    if (unit * 16 < row_bytes + odd)
-        p.end = row_bytes - p.offset < 16 ? (uint32_t)(row_bytes - p.offset) : 16;
+    if (unit * width < row_bytes + odd)
+        p.end = row_bytes - p.offset < width ? (uint32_t)(row_bytes - p.offset) : width;
     return p;
 }
 

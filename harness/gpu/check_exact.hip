@@ -5,10 +5,14 @@
 
 #include "harness/gpu/check_judge.h"
 
+/* Half a unit in the last place of a finite number: powers of two all, of which only the upper
+ * words count. */
 static __device__ inline double judge_half_ulp(const struct check_compare *c, double x)
 {
-    const double binade = check_double(check_bits(x) & 0x7ff0000000000000u);
-    return (binade > c->min_normal ? binade : c->min_normal) * c->half_unit;
+    const uint32_t least = (uint32_t)(check_bits(c->min_normal) >> 32);
+    const uint32_t binade = (uint32_t)(check_bits(x) >> 32) & 0x7ff00000u;
+    const uint32_t shift = 0x3ff00000u - (uint32_t)(check_bits(c->half_unit) >> 32);
+    return check_double((uint64_t)((binade > least ? binade : least) - shift) << 32);
 }
 
 static __device__ inline bool judge_bound(const struct check_compare *c, double got, double e)
@@ -51,16 +55,6 @@ static __device__ inline double judge_number(uint32_t dtype, uint32_t code)
     return check_value(dtype, code);
 }
 
-/* Half a unit in the last place of a finite number: powers of two all, of which only the upper
- * words count. */
-static __device__ inline double judge_half_ulp_finite(const struct check_compare *c, double x)
-{
-    const uint32_t least = (uint32_t)(check_bits(c->min_normal) >> 32);
-    const uint32_t binade = (uint32_t)(check_bits(x) >> 32) & 0x7ff00000u;
-    const uint32_t shift = 0x3ff00000u - (uint32_t)(check_bits(c->half_unit) >> 32);
-    return check_double((uint64_t)((binade > least ? binade : least) - shift) << 32);
-}
-
 /* Whether an element needs a closer look. Most are within half an ulp of a finite reference, and so
  * no poison, which is a NaN in every type that has a bound. */
 static __device__ __forceinline__ bool judge_exact(const struct check_compare *c,
@@ -72,7 +66,7 @@ static __device__ __forceinline__ bool judge_exact(const struct check_compare *c
         t->nonzero += !left && check_magnitude(e) != 0;
         return true;
     }
-    const double off = check_magnitude(got - e), half = judge_half_ulp_finite(c, e);
+    const double off = check_magnitude(got - e), half = judge_half_ulp(c, e);
     t->nonzero += check_bits(e) << 1 != 0;
     check_sums(t->sum, got, e);
     return !(off <= half) && !(off <= half + c->relative * check_magnitude(e) + c->absolute);

@@ -6,6 +6,8 @@
 #include "harness/gpu/check_device.h"
 #include "harness/op/tensor.h"
 
+enum { FILL_WORDS = 8 }; /* that a thread makes at once */
+
 /* nvcc makes more of it than an instruction when it is told in C. */
 static __device__ inline uint64_t fill_product(uint32_t a, uint32_t b)
 {
@@ -19,11 +21,11 @@ static __device__ inline uint64_t fill_product(uint32_t a, uint32_t b)
 }
 
 /* The block of Philox4x32-10 with the given number; see harness/case/philox.h. */
-static __device__ inline struct check_16 fill_random(uint64_t seed, uint32_t stream, uint64_t block)
+static __device__ inline void fill_random(uint64_t seed, uint32_t stream, uint64_t block,
+                                          uint32_t word[4])
 {
     uint32_t c0 = (uint32_t)block, c1 = (uint32_t)(block >> 32), c2 = stream, c3 = 0;
     uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-    struct check_16 out;
     for (int round = 0; round < 10; round++) {
         const uint64_t p0 = fill_product(0xD2511F53u, c0), p1 = fill_product(0xCD9E8D57u, c2);
         c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
@@ -33,11 +35,10 @@ static __device__ inline struct check_16 fill_random(uint64_t seed, uint32_t str
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
-    out.word[0] = c0;
-    out.word[1] = c1;
-    out.word[2] = c2;
-    out.word[3] = c3;
-    return out;
+    word[0] = c0;
+    word[1] = c1;
+    word[2] = c2;
+    word[3] = c3;
 }
 
 /* Most ranges are small, and spare a product of 64 bits. */
@@ -101,11 +102,12 @@ static __device__ inline uint32_t fill_real_16(const struct check_fill *f, uint3
 }
 
 static __device__ inline void fill_words_16(const struct check_fill *f, uint32_t dtype, bool exact,
-                                            struct check_16 *v)
+                                            uint32_t word[FILL_WORDS])
 {
-    for (uint32_t i = 0; i < 4; i++) {
-        const uint32_t r = v->word[i];
-        v->word[i] =
+    CHECK_UNROLL
+    for (uint32_t i = 0; i < FILL_WORDS; i++) {
+        const uint32_t r = word[i];
+        word[i] =
             exact ? fill_exact_16(dtype, fill_whole(f, r & 0xffff, 16), fill_whole(f, r >> 16, 16))
                   : fill_real_16(f, dtype, r);
     }
@@ -152,81 +154,141 @@ static __device__ inline uint32_t fill_from_table(const uint8_t *code, uint32_t 
            (uint32_t)code[(r >> 16) & 255] << 16 | (uint32_t)code[r >> 24] << 24;
 }
 
-/* fill_8 of four bytes at once where no table is needed: a product has 16 bits at most. */
-static __device__ inline uint32_t fill_bytes(const struct check_fill *f, uint32_t r)
+/* fill_8 of four bytes at once where no table is needed, but for NaNs: a product has 16 bits. */
+static __device__ inline uint32_t fill_codes(const struct check_fill *f, uint32_t r)
 {
     const uint32_t range = (uint32_t)f->range, low = ((uint32_t)f->low & 255) * 0x01010101u;
     const uint32_t above = ((((r & 0x00ff00ffu) * range) >> 8) & 0x00ff00ffu) |
                            ((((r >> 8) & 0x00ff00ffu) * range) & 0xff00ff00u);
-    const uint32_t code =
-        ((above & 0x7f7f7f7fu) + (low & 0x7f7f7f7fu)) ^ ((above ^ low) & 0x80808080u);
-    if (f->dtype == DTYPE_E4M3FN)
-        return code ^ ((((code & 0x7f7f7f7fu) + 0x01010101u) >> 7) & 0x01010101u);
-    if (f->dtype == DTYPE_E4M3FNUZ)
-        return code & ~check_equal(code, 0x80808080u, 1);
-    return code;
+    return ((above & 0x7f7f7f7fu) + (low & 0x7f7f7f7fu)) ^ ((above ^ low) & 0x80808080u);
 }
 
-/* The values of a unit; `code`: fill_8 of every byte. */
-static __device__ inline struct check_16 fill_unit(const struct check_fill *f, const uint8_t *code,
-                                                   uint64_t unit)
+static __device__ inline uint32_t fill_no_nan(uint32_t dtype, uint32_t code)
 {
-    struct check_16 v = {{0, 0, 0, 0}};
+    const uint32_t magnitude = code & 0x7f7f7f7fu;
+    if (dtype == DTYPE_E4M3FN)
+        return code ^ (((magnitude + 0x01010101u) >> 7) & 0x01010101u);
+    return dtype == DTYPE_E4M3FNUZ ? code & ((magnitude + 0x7f7f7f7fu) | 0x7f7f7f7fu) : code;
+}
+
+static __device__ inline void fill_bytes(const struct check_fill *f, uint32_t word[FILL_WORDS])
+{
+    CHECK_UNROLL
+    for (uint32_t i = 0; i < FILL_WORDS && (f->range < 256 || f->low & 255); i++)
+        word[i] = fill_codes(f, word[i]);
+    CHECK_UNROLL
+    for (uint32_t i = 0; i < FILL_WORDS; i++)
+        word[i] = fill_no_nan(f->dtype, word[i]);
+}
+
+/* The values of two units of 16 random bytes; `code`: fill_8 of every byte. */
+static __device__ inline void fill_units(const struct check_fill *f, const uint8_t *code,
+                                         uint64_t unit, uint64_t next, uint32_t word[FILL_WORDS])
+{
+    CHECK_UNROLL
+    for (uint32_t i = 0; i < FILL_WORDS; i++)
+        word[i] = 0;
     if (f->kind == FILL_ZERO)
-        return v;
-    v = fill_random(f->seed, f->stream, unit);
-    if (f->dtype == DTYPE_BF16 && f->kind == FILL_EXACT)
-        fill_words_16(f, DTYPE_BF16, true, &v);
-    else if (f->dtype == DTYPE_BF16)
-        fill_words_16(f, DTYPE_BF16, false, &v);
-    else if (f->dtype == DTYPE_F16 && f->kind == FILL_EXACT)
-        fill_words_16(f, DTYPE_F16, true, &v);
-    else if (f->dtype == DTYPE_F16)
-        fill_words_16(f, DTYPE_F16, false, &v);
-    else if (f->dtype == DTYPE_F32 || f->dtype == DTYPE_I32)
-        for (uint32_t i = 0; i < 4; i++)
-            v.word[i] = fill_32(f, v.word[i]);
-    else if (fill_by_table(f))
-        for (uint32_t i = 0; i < 4; i++)
-            v.word[i] = fill_from_table(code, v.word[i]);
-    else
-        for (uint32_t i = 0; i < 4; i++)
-            v.word[i] = fill_bytes(f, v.word[i]);
+        return;
+    fill_random(f->seed, f->stream, unit, word);
+    fill_random(f->seed, f->stream, next, word + 4);
+    if (f->dtype == DTYPE_BF16 && f->kind == FILL_EXACT) {
+        fill_words_16(f, DTYPE_BF16, true, word);
+    } else if (f->dtype == DTYPE_BF16) {
+        fill_words_16(f, DTYPE_BF16, false, word);
+    } else if (f->dtype == DTYPE_F16 && f->kind == FILL_EXACT) {
+        fill_words_16(f, DTYPE_F16, true, word);
+    } else if (f->dtype == DTYPE_F16) {
+        fill_words_16(f, DTYPE_F16, false, word);
+    } else if (f->dtype == DTYPE_F32 || f->dtype == DTYPE_I32) {
+        CHECK_UNROLL
+        for (uint32_t i = 0; i < FILL_WORDS; i++)
+            word[i] = fill_32(f, word[i]);
+    } else if (fill_by_table(f)) {
+        CHECK_UNROLL
+        for (uint32_t i = 0; i < FILL_WORDS; i++)
+            word[i] = fill_from_table(code, word[i]);
+    } else {
+        fill_bytes(f, word);
+    }
+}
+
+static __device__ inline struct check_16 fill_16(const uint32_t word[4])
+{
+    struct check_16 v;
+    for (uint32_t i = 0; i < 4; i++)
+        v.word[i] = word[i];
     return v;
 }
 
 /* A tensor whose values lie as they are drawn. */
 static __device__ inline void fill_straight(const struct check_fill *f, const uint8_t *code)
 {
-    const uint64_t step = (uint64_t)f->walk.blocks * CHECK_THREADS;
-    for (uint64_t unit = (uint64_t)blockIdx.x * CHECK_THREADS + threadIdx.x;
-         unit * 16 < f->row_bytes; unit += step) {
-        const uint64_t left = f->row_bytes - unit * 16;
-        const struct check_16 v = fill_unit(f, code, unit);
-        check_store_part(f->out + unit * 16, &v, 0, left < 16 ? (uint32_t)left : 16);
+    const uint64_t all = (uint64_t)f->walk.blocks * CHECK_THREADS;
+    for (uint64_t unit = check_thread(); unit * 16 < f->row_bytes; unit += 2 * all) {
+        uint32_t word[FILL_WORDS];
+        fill_units(f, code, unit, unit + all, word);
+        CHECK_UNROLL
+        for (uint32_t k = 0; k < 2; k++) {
+            const uint64_t offset = (unit + k * all) * 16;
+            const struct check_16 v = fill_16(word + 4 * k);
+            if (offset < f->row_bytes)
+                check_store_part(f->out + offset, &v, 0,
+                                 f->row_bytes - offset < 16 ? (uint32_t)(f->row_bytes - offset)
+                                                            : 16);
+        }
     }
 }
 
-/* Rows anyhow: what is stored in a piece is the end of the values of one unit and the start of
- * those of the next, which the next thread has. The last of some threads has them for the one
- * before only. All threads of a block go on together. */
+/* Adds the words behind those of a thread: the next thread's, or those of the one that it shares a
+ * unit with. */
+static __device__ inline void fill_exchange(const uint32_t word[FILL_WORDS], bool odd,
+                                            struct check_pair pair[2])
+{
+    pair[0].low = fill_16(word);
+    pair[1].low = fill_16(word + 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        const uint32_t next = __shfl_down(word[i], 1, CHECK_FILL_LANES);
+        const uint32_t other = __shfl_xor(word[4 + i], 1, CHECK_FILL_LANES);
+        pair[0].high.word[i] = odd ? other : next;
+        pair[1].high.word[i] = odd ? next : other;
+    }
+}
+
+/* Stores what a row has of 16 bytes of a unit, from byte `skip` of the values on. */
+static __device__ inline void fill_store(const struct check_piece *p, uint32_t at,
+                                         const struct check_pair *values, uint32_t skip)
+{
+    const struct check_16 v = check_join(values, skip);
+    const uint32_t begin = at ? 0 : p->begin, left = p->end > at ? p->end - at : 0;
+    if (begin < left)
+        check_store_part(p->unit + at, &v, begin, left < 16 ? left : 16);
+}
+
+/* Rows anyhow: 16 bytes start within 16 random ones and end within the next. Two threads have a
+ * unit: the first and third 16 bytes, the second and fourth, so that what they store at once is
+ * together. What follows the fourth is with the next thread; the last two have it for those before
+ * them only. All threads of a block go on together. */
 static __device__ inline void fill_rows(const struct check_fill *f, const uint8_t *code)
 {
-    const uint32_t lane = threadIdx.x % CHECK_FILL_LANES;
+    const uint32_t lane = threadIdx.x % CHECK_FILL_LANES, odd = lane & 1;
     const uint64_t first = (uint64_t)blockIdx.x * CHECK_FILL_WALKERS;
     const uint64_t step = (uint64_t)f->walk.blocks * CHECK_FILL_WALKERS;
     struct check_at at =
-        check_begin(&f->walk, first + threadIdx.x - threadIdx.x / CHECK_FILL_LANES);
+        check_begin(&f->walk, first + threadIdx.x / 2 - threadIdx.x / CHECK_FILL_LANES);
     for (uint64_t done = first; done < f->walk.rows * f->walk.per_row; done += step) {
-        const struct check_piece p = check_piece(f->out + at.row * f->pitch, f->row_bytes, at.unit);
+        const struct check_piece p =
+            check_piece(f->out + at.row * f->pitch, f->row_bytes, at.unit, CHECK_FILL_BYTES);
         const int64_t drawn = (int64_t)(at.row * f->row_bytes + p.offset);
-        struct check_pair pair;
-        pair.low = fill_unit(f, code, (uint64_t)(drawn >> 4));
-        for (uint32_t i = 0; i < 4; i++)
-            pair.high.word[i] = __shfl_down(pair.low.word[i], 1, CHECK_FILL_LANES);
-        const struct check_16 v = check_join(&pair, (uint32_t)drawn & 15);
-        if (at.row < f->walk.rows && p.begin < p.end && lane < CHECK_FILL_LANES - 1)
-            check_store_part(p.unit, &v, p.begin, p.end);
+        const uint64_t unit = (uint64_t)(drawn >> 4) + odd;
+        uint32_t word[FILL_WORDS];
+        struct check_pair pair[2];
+        fill_units(f, code, unit, unit + 2, word);
+        fill_exchange(word, odd, pair);
+        if (at.row < f->walk.rows && lane < CHECK_FILL_LANES - 2) {
+            fill_store(&p, 16 * odd, &pair[0], (uint32_t)drawn & 15);
+            fill_store(&p, 16 * odd + 32, &pair[1], (uint32_t)drawn & 15);
+        }
         check_next(&f->walk, &at);
     }
 }

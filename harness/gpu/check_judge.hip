@@ -130,7 +130,7 @@ static __device__ inline struct judge_place judge_place(const struct check_compa
 {
     const uint64_t row_bytes = c->walk_cols * c->size;
     const struct check_piece piece =
-        check_piece((unsigned char *)c->first + at.row * c->first_pitch, row_bytes, at.unit);
+        check_piece((unsigned char *)c->first + at.row * c->first_pitch, row_bytes, at.unit, 16);
     struct judge_place p;
     p.at[0] = piece.unit;
     p.at[1] = c->second ? c->second + at.row * c->second_pitch + piece.offset : p.at[0];

@@ -14,8 +14,9 @@
 enum {
     CHECK_THREADS = 256,
     CHECK_MAX_BLOCKS = 2112, /* for one entry */
-    CHECK_FILL_LANES = 32,   /* threads of which all but the last fill a unit each */
-    CHECK_FILL_WALKERS = CHECK_THREADS - CHECK_THREADS / CHECK_FILL_LANES,
+    CHECK_FILL_BYTES = 64,   /* of a unit of a fill of rows, by two threads */
+    CHECK_FILL_LANES = 32,   /* threads of which all but the last two fill units */
+    CHECK_FILL_WALKERS = CHECK_THREADS / 2 - CHECK_THREADS / CHECK_FILL_LANES,
     CHECK_EXACT = 4,                   /* elements of a thread in an exact comparison */
     CHECK_FIRST = 8,                   /* places of wrong elements that a result has */
     CHECK_COLUMN_SUMS = 1 << 17,       /* columns * slabs of rows, at most, unless slabs == 1 */
@@ -38,10 +39,10 @@ struct check_walk {
     uint32_t blocks; /* blocks.x beyond have nothing to do */
 };
 
-/* Values of harness/case/fill.h. A unit is 16 bytes at an aligned address, of which the row has all
- * or some. */
+/* Values of harness/case/fill.h. A unit is CHECK_FILL_BYTES at an aligned address, of which the row
+ * has all or some. */
 struct check_fill {
-    struct check_walk walk; /* of all threads, but for one of each CHECK_FILL_LANES */
+    struct check_walk walk; /* of CHECK_FILL_WALKERS */
     unsigned char *out;
     uint64_t row_bytes, pitch;
     uint64_t seed;
@@ -49,7 +50,7 @@ struct check_fill {
     uint32_t stream;
     int32_t low, high;
     uint32_t dtype, kind; /* enum dtype, enum fill_kind */
-    uint32_t straight;    /* one row at an aligned address: units are those of the random bits */
+    uint32_t straight;    /* one row at an aligned address, as the random bits are drawn */
 };
 
 /* Bytes: `rows` times row_bytes, `pitch` bytes apart. A unit is 16 bytes at an aligned address
