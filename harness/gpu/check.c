@@ -268,6 +268,19 @@ static bool are_together(const struct check_compare *c)
            (c->walk.rows <= 1 || (c->first_pitch - c->second_pitch) % UNIT == 0);
 }
 
+static void set_walk(struct check_compare *c, const struct tensor *t, const struct check_outputs *o)
+{
+    const bool dense = o->first_stride == t->cols && (!o->second || o->second_stride == t->cols);
+    c->walk_cols = dense ? tensor_elements(t) : t->cols;
+    while (c->exact && c->lanes < CHECK_THREADS && c->lanes * CHECK_EXACT < c->walk_cols)
+        c->lanes *= 2;
+    const uint64_t rows = c->walk_cols ? (dense ? 1 : c->rows) : 0;
+    const uint64_t together = (uint64_t)c->lanes * CHECK_EXACT;
+    const uint64_t per_row =
+        c->exact ? (c->walk_cols + together - 1) / together : c->walk_cols * c->size / UNIT + 2;
+    c->walk = walk_over(rows, per_row, CHECK_THREADS / c->lanes);
+}
+
 void check_compare_entry(struct check_compare *c, const struct tensor *t,
                          const struct check_outputs *o)
 {
@@ -290,17 +303,7 @@ void check_compare_entry(struct check_compare *c, const struct tensor *t,
     set_policy(c, t);
     while (c->row_lanes < CHECK_THREADS && c->row_lanes * 4 < c->cols)
         c->row_lanes *= 2;
-    const bool dense = o->first_stride == t->cols && (!o->second || o->second_stride == t->cols);
-    c->walk_cols = dense ? tensor_elements(t) : t->cols;
-    while (c->exact && c->lanes < CHECK_THREADS && c->lanes * CHECK_EXACT < c->walk_cols)
-        c->lanes *= 2;
-    const uint64_t rows = c->walk_cols ? (dense ? 1 : c->rows) : 0;
-    const uint64_t per_unit = (uint64_t)c->lanes * CHECK_EXACT;
-    if (c->exact)
-        c->walk =
-            walk_over(rows, (c->walk_cols + per_unit - 1) / per_unit, CHECK_THREADS / c->lanes);
-    else
-        c->walk = walk_over(rows, c->walk_cols * size / UNIT + 2, CHECK_THREADS);
+    set_walk(c, t, o);
     c->aligned = is_aligned(c);
     c->together = !c->second || are_together(c);
 }

@@ -87,7 +87,8 @@ static __device__ inline uint32_t fill_exact_16(uint32_t dtype, int32_t low, int
 #endif
 }
 
-/* Both exponents at once: nothing is carried from one element to the other. */
+/* Both exponents at once: as biased fields they are not negative, so that nothing is carried from
+ * one element to the other. */
 static __device__ inline uint32_t fill_real_16(const struct check_fill *f, uint32_t dtype,
                                                uint32_t r)
 {
@@ -154,12 +155,21 @@ static __device__ inline uint32_t fill_from_table(const uint8_t *code, uint32_t 
            (uint32_t)code[(r >> 16) & 255] << 16 | (uint32_t)code[r >> 24] << 24;
 }
 
+/* Bytes 1 and 3 of two words: the first one's first. */
+static __device__ inline uint32_t fill_upper(uint32_t even, uint32_t odd)
+{
+#if defined(__CUDACC__)
+    return __byte_perm(even, odd, 0x7351);
+#else
+    return ((even >> 8) & 0x00ff00ffu) | (odd & 0xff00ff00u);
+#endif
+}
+
 /* fill_8 of four bytes at once where no table is needed, but for NaNs: a product has 16 bits. */
 static __device__ inline uint32_t fill_codes(const struct check_fill *f, uint32_t r)
 {
     const uint32_t range = (uint32_t)f->range, low = ((uint32_t)f->low & 255) * 0x01010101u;
-    const uint32_t above = ((((r & 0x00ff00ffu) * range) >> 8) & 0x00ff00ffu) |
-                           ((((r >> 8) & 0x00ff00ffu) * range) & 0xff00ff00u);
+    const uint32_t above = fill_upper((r & 0x00ff00ffu) * range, ((r >> 8) & 0x00ff00ffu) * range);
     return ((above & 0x7f7f7f7fu) + (low & 0x7f7f7f7fu)) ^ ((above ^ low) & 0x80808080u);
 }
 
@@ -230,12 +240,11 @@ static __device__ inline void fill_straight(const struct check_fill *f, const ui
         fill_units(f, code, unit, unit + all, word);
         CHECK_UNROLL
         for (uint32_t k = 0; k < 2; k++) {
-            const uint64_t offset = (unit + k * all) * 16;
+            const uint64_t done = (unit + k * all) * 16;
+            const uint64_t left = done < f->row_bytes ? f->row_bytes - done : 0;
             const struct check_16 v = fill_16(word + 4 * k);
-            if (offset < f->row_bytes)
-                check_store_part(f->out + offset, &v, 0,
-                                 f->row_bytes - offset < 16 ? (uint32_t)(f->row_bytes - offset)
-                                                            : 16);
+            if (left)
+                check_store_part(f->out + done, &v, 0, left < 16 ? (uint32_t)left : 16);
         }
     }
 }

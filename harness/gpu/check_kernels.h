@@ -42,7 +42,7 @@ struct check_walk {
 /* Values of harness/case/fill.h. A unit is CHECK_FILL_BYTES at an aligned address, of which the row
  * has all or some. */
 struct check_fill {
-    struct check_walk walk; /* of CHECK_FILL_WALKERS */
+    struct check_walk walk; /* of CHECK_FILL_WALKERS in each block */
     unsigned char *out;
     uint64_t row_bytes, pitch;
     uint64_t seed;
