@@ -19,7 +19,7 @@
  *
  * Pointers in entries and arguments called `device` or `table` are the kernels' and are not
  * followed here. A plan's argument `host` is the same table, which tells how many blocks to launch.
- * Tables and results must be aligned to 16 bytes. Plans set results to zero themselves. An entry
+ * Tables and results must be aligned to 16 bytes. Results need not be set before. An entry
  * may be empty. All results are the same for every wave size, order of threads and device, sums of
  * doubles included.
  */
