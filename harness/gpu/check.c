@@ -11,18 +11,18 @@ extern const struct kernel kernel_check_fill, kernel_check_poison, kernel_check_
     kernel_check_judge_exact, kernel_check_finish, kernel_check_rows, kernel_check_columns,
     kernel_check_worst_column;
 
-enum { UNIT = 16, UNITS_PER_THREAD = 4 };
+enum { UNIT = 16, UNITS_EACH = 4 };
 
 /* --- Launches --- */
 
-static struct check_walk walk_over(uint64_t rows, uint64_t per_row)
+/* By `walkers` of each block, that walk UNITS_EACH units at least before there is another block. */
+static struct check_walk walk_over(uint64_t rows, uint64_t per_row, uint64_t walkers)
 {
     struct check_walk w = {.rows = per_row ? rows : 0, .per_row = per_row ? per_row : 1};
-    const uint64_t per_block = CHECK_THREADS * UNITS_PER_THREAD;
-    const uint64_t blocks = w.rows * w.per_row / per_block + 1;
+    const uint64_t blocks = w.rows * w.per_row / (walkers * UNITS_EACH) + 1;
     w.blocks = blocks < CHECK_MAX_BLOCKS ? (uint32_t)blocks : CHECK_MAX_BLOCKS;
-    w.step_rows = (uint64_t)w.blocks * CHECK_THREADS / w.per_row;
-    w.step_units = (uint64_t)w.blocks * CHECK_THREADS % w.per_row;
+    w.step_rows = w.blocks * walkers / w.per_row;
+    w.step_units = w.blocks * walkers % w.per_row;
     return w;
 }
 
@@ -56,20 +56,21 @@ void check_fill_entry(struct check_fill *f, const struct tensor *t, uint64_t see
                       void *device)
 {
     const bool dense = is_dense(t), none = t->fill.kind == FILL_CUSTOM || !tensor_elements(t);
-    const size_t per_unit = UNIT / dtype_bytes(t->dtype);
+    const size_t size = dtype_bytes(t->dtype);
     *f = (struct check_fill){.out = device,
-                             .cols = dense ? tensor_elements(t) : t->cols,
-                             .pitch = t->stride * dtype_bytes(t->dtype),
+                             .row_bytes = (dense ? tensor_elements(t) : t->cols) * size,
+                             .pitch = t->stride * size,
                              .seed = seed,
                              .range = (uint64_t)((int64_t)t->fill.high - t->fill.low) + 1,
                              .stream = stream,
                              .low = t->fill.low,
                              .high = t->fill.high,
                              .dtype = t->dtype,
-                             .kind = t->fill.kind};
+                             .kind = t->fill.kind,
+                             .straight = dense && !none && (uintptr_t)device % UNIT == 0};
     const uint64_t rows = dense ? 1 : used_rows(t);
-    /* A row may start and end within a unit. */
-    f->walk = walk_over(none ? 0 : rows, f->cols / per_unit + (dense ? 1 : 2));
+    /* A row may start and end within a unit, and the last one may need random bits of another. */
+    f->walk = walk_over(none ? 0 : rows, f->row_bytes / CHECK_FILL_BYTES + 2, CHECK_FILL_WALKERS);
 }
 
 void check_fill_plan(struct plan *plan, const struct check_fill *host, size_t n, const void *table)
@@ -89,7 +90,7 @@ static void make_region(struct check_region *r, void *device, size_t rows, size_
 {
     *r = (struct check_region){
         .at = device, .row_bytes = row_bytes, .pitch = pitch, .period = 4, .word = 0};
-    r->walk = walk_over(row_bytes ? rows : 0, row_bytes / UNIT + 2);
+    r->walk = walk_over(row_bytes ? rows : 0, row_bytes / UNIT + 2, CHECK_THREADS);
 }
 
 void check_region_rows(struct check_region *r, const struct tensor *t, void *device)
@@ -145,6 +146,13 @@ void check_region_fold(struct check_region *r, enum dtype type)
     r->fold_to = dtype_poison(type, 0);
 }
 
+/* A block that is alone with its entry writes all of the result; several add to it. */
+static void clear_results(struct plan *plan, uint32_t blocks, void *results, size_t bytes)
+{
+    if (blocks > 1)
+        plan_memset(plan, results, 0, bytes);
+}
+
 static uint32_t region_blocks(const struct check_region *host, size_t n)
 {
     uint32_t blocks = 1;
@@ -160,19 +168,14 @@ void check_poison_plan(struct plan *plan, const struct check_region *host, size_
         add_kernel(plan, &kernel_check_poison, region_blocks(host, n), n, table, NULL);
 }
 
-void check_scan_steps(struct plan *plan, const struct check_region *host, size_t n,
-                      const void *table, void *results)
-{
-    if (n)
-        add_kernel(plan, &kernel_check_scan, region_blocks(host, n), n, table, results);
-}
-
 void check_scan_plan(struct plan *plan, const struct check_region *host, size_t n,
                      const void *table, void *results)
 {
-    if (n)
-        plan_memset(plan, results, 0, n * sizeof(struct check_scan));
-    check_scan_steps(plan, host, n, table, results);
+    const uint32_t blocks = region_blocks(host, n);
+    if (!n)
+        return;
+    clear_results(plan, blocks, results, n * sizeof(struct check_scan));
+    add_kernel(plan, &kernel_check_scan, blocks, n, table, results);
 }
 
 bool check_scan_clean(const struct check_scan *result, struct check_found *found)
@@ -190,10 +193,11 @@ bool check_scan_clean(const struct check_scan *result, struct check_found *found
 void check_checksum_plan(struct plan *plan, const struct check_region *host, size_t n,
                          const void *table, void *results)
 {
+    const uint32_t blocks = region_blocks(host, n);
     if (!n)
         return;
-    plan_memset(plan, results, 0, n * sizeof(uint64_t));
-    add_kernel(plan, &kernel_check_checksum, region_blocks(host, n), n, table, results);
+    clear_results(plan, blocks, results, n * sizeof(uint64_t));
+    add_kernel(plan, &kernel_check_checksum, blocks, n, table, results);
 }
 
 /* --- Outputs --- */
@@ -258,6 +262,25 @@ static bool is_aligned(const struct check_compare *c)
     return starts % UNIT == 0 && (c->walk.rows <= 1 || pitches % UNIT == 0);
 }
 
+static bool are_together(const struct check_compare *c)
+{
+    return ((uintptr_t)c->first - (uintptr_t)c->second) % UNIT == 0 &&
+           (c->walk.rows <= 1 || (c->first_pitch - c->second_pitch) % UNIT == 0);
+}
+
+static void set_walk(struct check_compare *c, const struct tensor *t, const struct check_outputs *o)
+{
+    const bool dense = o->first_stride == t->cols && (!o->second || o->second_stride == t->cols);
+    c->walk_cols = dense ? tensor_elements(t) : t->cols;
+    while (c->exact && c->lanes < CHECK_THREADS && c->lanes * CHECK_EXACT < c->walk_cols)
+        c->lanes *= 2;
+    const uint64_t rows = c->walk_cols ? (dense ? 1 : c->rows) : 0;
+    const uint64_t together = (uint64_t)c->lanes * CHECK_EXACT;
+    const uint64_t per_row =
+        c->exact ? (c->walk_cols + together - 1) / together : c->walk_cols * c->size / UNIT + 2;
+    c->walk = walk_over(rows, per_row, CHECK_THREADS / c->lanes);
+}
+
 void check_compare_entry(struct check_compare *c, const struct tensor *t,
                          const struct check_outputs *o)
 {
@@ -272,6 +295,7 @@ void check_compare_entry(struct check_compare *c, const struct tensor *t,
                                 .dtype = t->dtype,
                                 .size = (uint32_t)size,
                                 .row_lanes = 1,
+                                .lanes = 1,
                                 .slabs = count_slabs(t),
                                 .partial = o->workspace};
     c->column = (double *)((unsigned char *)o->workspace + partial_bytes());
@@ -279,12 +303,17 @@ void check_compare_entry(struct check_compare *c, const struct tensor *t,
     set_policy(c, t);
     while (c->row_lanes < CHECK_THREADS && c->row_lanes * 4 < c->cols)
         c->row_lanes *= 2;
-    const bool dense = o->first_stride == t->cols && (!o->second || o->second_stride == t->cols);
-    const size_t per_unit = c->exact ? CHECK_EXACT : UNIT / size;
-    c->walk_cols = dense ? tensor_elements(t) : t->cols;
-    c->walk = walk_over(dense ? tensor_elements(t) > 0 : c->rows,
-                        (c->walk_cols + per_unit - 1) / per_unit);
+    set_walk(c, t, o);
     c->aligned = is_aligned(c);
+    c->together = !c->second || are_together(c);
+}
+
+static uint32_t compare_blocks(const struct check_compare *host, size_t n)
+{
+    uint32_t blocks = 1;
+    for (size_t i = 0; i < n; i++)
+        blocks = larger(blocks, host[i].walk.blocks);
+    return blocks;
 }
 
 /* One launch for `n` entries of one kind. */
@@ -292,38 +321,27 @@ static void add_judge(struct plan *plan, const struct check_compare *host, size_
                       const struct check_compare *table, struct check_result *results)
 {
     const struct kernel *judge = &kernel_check_judge_codes;
-    uint32_t blocks = 1;
     if (!n)
         return;
-    for (size_t i = 0; i < n; i++) {
-        blocks = larger(blocks, host[i].walk.blocks);
+    for (size_t i = 0; i < n; i++)
         if (!host[i].aligned)
             judge = &kernel_check_judge_shifted;
-    }
     if (host->exact)
         judge = &kernel_check_judge_exact;
-    add_kernel(plan, judge, blocks, n, table, results);
-}
-
-void check_compare_steps(struct plan *plan, const struct check_compare *host, size_t n,
-                         const void *table, void *results)
-{
-    size_t exact = 0;
-    while (exact < n && host[exact].exact)
-        exact++;
-    add_judge(plan, host, exact, table, results);
-    add_judge(plan, host + exact, n - exact, (const struct check_compare *)table + exact,
-              (struct check_result *)results + exact);
-    if (n)
-        add_kernel(plan, &kernel_check_finish, 1, n, table, results);
+    add_kernel(plan, judge, compare_blocks(host, n), n, table, results);
 }
 
 void check_compare_plan(struct plan *plan, const struct check_compare *host, size_t n,
                         const void *table, void *results)
 {
-    if (n)
-        plan_memset(plan, results, 0, n * sizeof(struct check_result));
-    check_compare_steps(plan, host, n, table, results);
+    const struct check_compare *entry = table;
+    struct check_result *result = results;
+    size_t exact = 0;
+    while (exact < n && host[exact].exact)
+        exact++;
+    clear_results(plan, compare_blocks(host, n), results, n * sizeof(struct check_result));
+    add_judge(plan, host, exact, entry, result);
+    add_judge(plan, host + exact, n - exact, entry + exact, result + exact);
 }
 
 void check_detail_plan(struct plan *plan, const struct check_compare *host, size_t i,

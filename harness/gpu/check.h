@@ -19,9 +19,9 @@
  *
  * Pointers in entries and arguments called `device` or `table` are the kernels' and are not
  * followed here. A plan's argument `host` is the same table, which tells how many blocks to launch.
- * Tables and results must be aligned to 16 bytes. Plans set results to zero themselves. An entry
- * may be empty. All results are the same for every wave size, order of threads and device, sums of
- * doubles included.
+ * Tables and results must be aligned to 16 bytes. Results need not be set before. An entry may be
+ * empty. All results are the same for every wave size, order of threads and device, sums of doubles
+ * included.
  */
 #ifndef HARNESS_GPU_CHECK_H
 #define HARNESS_GPU_CHECK_H
@@ -65,10 +65,6 @@ void check_poison_plan(struct plan *, const struct check_region *host, size_t n,
 void check_scan_plan(struct plan *, const struct check_region *host, size_t n, const void *table,
                      void *results);
 
-/* The same, with results that are zero already. */
-void check_scan_steps(struct plan *, const struct check_region *host, size_t n, const void *table,
-                      void *results);
-
 struct check_found {
     uint64_t count;  /* bytes that differ */
     uint64_t offset; /* of the first, from the region's start, gaps of the pitch included */
@@ -104,10 +100,6 @@ void check_compare_entry(struct check_compare *, const struct tensor *,
 /* Results: struct check_result. Entries whose references are doubles come first. */
 void check_compare_plan(struct plan *, const struct check_compare *host, size_t n,
                         const void *table, void *results);
-
-/* The same, with results that are zero already. */
-void check_compare_steps(struct plan *, const struct check_compare *host, size_t n,
-                         const void *table, void *results);
 
 /* For the report of a failure: completes the result of entry `host[i]`, which check_compare_plan()
  * has made, by cosine, relative error, worst row and column. */

@@ -5,45 +5,40 @@
 
 #include "harness/gpu/check_device.h"
 
-enum { BYTES_UNROLL = 4 }; /* loads in flight for each thread */
+enum { BYTES_UNROLL = 3 }; /* loads in flight for each thread */
 
-/* The bytes of a row that a unit has: at most 16, at an address that is a multiple of 16 when it
- * has all of them. */
-struct bytes_piece {
-    unsigned char *at;
-    uint64_t offset; /* from the row's start */
-    uint32_t bytes;
-};
-
-static __device__ inline struct bytes_piece bytes_piece(const struct check_region *r,
+static __device__ inline struct check_piece bytes_piece(const struct check_region *r,
                                                         struct check_at at)
 {
-    unsigned char *row = r->at + at.row * r->pitch;
-    const uint32_t odd = (uint32_t)((uintptr_t)row & 15);
-    const uint64_t begin = at.unit ? at.unit * 16 - odd : 0;
-    const uint64_t end = at.unit * 16 + 16 - odd;
-    struct bytes_piece piece;
-    piece.at = row + begin;
-    piece.offset = begin;
-    piece.bytes = 0;
-    if (at.row < r->walk.rows && begin < r->row_bytes)
-        piece.bytes = (uint32_t)((end < r->row_bytes ? end : r->row_bytes) - begin);
-    return piece;
+    struct check_piece p = check_piece(r->at + at.row * r->pitch, r->row_bytes, at.unit, 16);
+    if (at.row >= r->walk.rows)
+        p.end = p.begin;
+    return p;
 }
 
-static __device__ inline uint32_t bytes_expected(const struct check_region *r, uint64_t offset)
+/* 16 bytes of the pattern. */
+static __device__ inline struct check_16 bytes_gather(const struct check_region *r, uint64_t offset)
 {
-    if (r->pattern)
-        return r->pattern[offset & (r->period - 1)];
-    return (r->word >> (8 * (offset & 3))) & 255;
+    const uint32_t at = (uint32_t)offset & (r->period - 1);
+    struct check_16 v = {{0, 0, 0, 0}};
+    if (at + 16 <= r->period) {
+        const struct check_pair pair = check_load_pair(r->pattern + at, 0, 16);
+        return check_join(&pair, (uint32_t)(uintptr_t)(r->pattern + at) & 15);
+    }
+    for (uint32_t i = 0; i < 16; i++)
+        v.word[i / 4] |= (uint32_t)r->pattern[(at + i) & (r->period - 1)] << (8 * (i % 4));
+    return v;
 }
 
-/* 16 bytes of the repeated word. */
-static __device__ inline struct check_16 bytes_repeat(const struct check_region *r, uint64_t offset)
+/* What should stand from some byte of a row on. */
+static __device__ inline struct check_16 bytes_expected(const struct check_region *r,
+                                                        uint64_t offset)
 {
     const uint32_t shift = 8 * (uint32_t)(offset & 3);
     const uint32_t word = (uint32_t)(((uint64_t)r->word << 32 | r->word) >> shift);
     struct check_16 v;
+    if (r->pattern)
+        return bytes_gather(r, offset);
     for (uint32_t i = 0; i < 4; i++)
         v.word[i] = word;
     return v;
@@ -54,15 +49,12 @@ __global__ void __launch_bounds__(CHECK_THREADS) check_poison(struct check_args 
     const struct check_region r = ((const struct check_region *)a.table)[blockIdx.y];
     if (blockIdx.x >= r.walk.blocks)
         return;
-    for (struct check_at at = check_begin(&r.walk); at.row < r.walk.rows;
+    for (struct check_at at = check_begin(&r.walk, check_thread()); at.row < r.walk.rows;
          check_next(&r.walk, &at)) {
-        const struct bytes_piece p = bytes_piece(&r, at);
-        const struct check_16 v = bytes_repeat(&r, p.offset);
-        if (p.bytes == 16 && !r.pattern)
-            check_store(p.at, &v);
-        else
-            for (uint32_t i = 0; i < p.bytes; i++)
-                p.at[i] = (unsigned char)bytes_expected(&r, p.offset + i);
+        const struct check_piece p = bytes_piece(&r, at);
+        const struct check_16 v = bytes_expected(&r, p.offset);
+        if (p.begin < p.end)
+            check_store_part(p.unit, &v, p.begin, p.end);
     }
 }
 EXPORT_KERNEL_NO_SYNC(check_poison, struct check_args);
@@ -71,9 +63,10 @@ EXPORT_KERNEL_NO_SYNC(check_poison, struct check_args);
 static __device__ inline void bytes_differ(const struct check_region *r, struct check_at at,
                                            struct check_scan *found)
 {
-    const struct bytes_piece p = bytes_piece(r, at);
-    for (uint32_t i = 0; i < p.bytes; i++) {
-        const uint32_t want = bytes_expected(r, p.offset + i), got = p.at[i];
+    const struct check_piece p = bytes_piece(r, at);
+    const struct check_16 expected = bytes_expected(r, p.offset);
+    for (uint32_t i = p.begin; i < p.end; i++) {
+        const uint32_t want = check_byte(&expected, i), got = p.unit[i];
         const uint64_t offset = at.row * r->pitch + p.offset + i;
         const unsigned long long place = ~(offset << 16 | want << 8 | got);
         found->count += want != got;
@@ -82,25 +75,29 @@ static __device__ inline void bytes_differ(const struct check_region *r, struct 
     }
 }
 
-/* Whether a few units from `at` on need a look at their bytes: some differ, or they are no whole
- * units, or the pattern is not one word. Moves on. */
-static __device__ inline uint32_t bytes_odd(const struct check_region *r, struct check_at *at)
+/* Whether bytes differ in a few units from `at` on. Moves on. */
+static __device__ inline bool bytes_odd(const struct check_region *r, struct check_at *at)
 {
-    struct bytes_piece piece[BYTES_UNROLL];
+    struct check_piece piece[BYTES_UNROLL];
     struct check_16 seen[BYTES_UNROLL];
-    uint32_t odd = r->pattern != NULL;
+    uint32_t odd = 0;
     for (uint32_t k = 0; k < BYTES_UNROLL; k++) {
         piece[k] = bytes_piece(r, *at);
-        seen[k] = bytes_repeat(r, piece[k].offset);
-        if (piece[k].bytes == 16)
-            seen[k] = check_load(piece[k].at);
+        if (piece[k].begin < piece[k].end)
+            seen[k] = check_load(piece[k].unit);
         check_next(&r->walk, at);
     }
     for (uint32_t k = 0; k < BYTES_UNROLL; k++) {
-        const struct check_16 want = bytes_repeat(r, piece[k].offset);
-        odd |= !check_same(&seen[k], &want) || (piece[k].bytes & 15);
+        if (piece[k].begin == piece[k].end)
+            continue;
+        const struct check_16 want = bytes_expected(r, piece[k].offset);
+        for (uint32_t i = 0; i < 4; i++)
+            seen[k].word[i] ^= want.word[i];
+        if (piece[k].end - piece[k].begin < 16)
+            check_keep(&seen[k], piece[k].begin, piece[k].end);
+        odd |= seen[k].word[0] | seen[k].word[1] | seen[k].word[2] | seen[k].word[3];
     }
-    return odd;
+    return odd != 0;
 }
 
 __global__ void __launch_bounds__(CHECK_THREADS) check_scan(struct check_args a)
@@ -110,7 +107,11 @@ __global__ void __launch_bounds__(CHECK_THREADS) check_scan(struct check_args a)
     struct check_scan found = {0, 0};
     if (blockIdx.x >= r.walk.blocks)
         return;
-    for (struct check_at at = check_begin(&r.walk), look = at; at.row < r.walk.rows; look = at)
+    if (r.walk.blocks == 1 && threadIdx.x == 0)
+        *result = found;
+    __syncthreads();
+    for (struct check_at at = check_begin(&r.walk, check_thread()), look = at; at.row < r.walk.rows;
+         look = at)
         if (bytes_odd(&r, &at))
             for (uint32_t k = 0; k < BYTES_UNROLL; k++) {
                 bytes_differ(&r, look, &found);
@@ -121,22 +122,16 @@ __global__ void __launch_bounds__(CHECK_THREADS) check_scan(struct check_args a)
         atomicMax(&result->first, found.first);
     }
 }
-EXPORT_KERNEL_NO_SYNC(check_scan, struct check_args);
+EXPORT_KERNEL(check_scan, struct check_args);
 
 /* A word whose elements equal to fold_from became fold_to. */
 static __device__ inline uint32_t bytes_fold(const struct check_region *r, uint32_t word)
 {
-    const uint32_t bits = 8 * r->fold_size;
-    uint32_t folded = 0;
-    if (bits == 0)
+    const uint32_t size = r->fold_size;
+    if (size == 0)
         return word;
-    if (bits == 32)
-        return word == r->fold_from ? r->fold_to : word;
-    for (uint32_t i = 0; i < 32; i += bits) {
-        const uint32_t element = (word >> i) & ((1u << bits) - 1);
-        folded |= (element == r->fold_from ? r->fold_to : element) << i;
-    }
-    return folded;
+    return word ^ (check_equal(word, check_repeat(r->fold_from, size), size) &
+                   check_repeat(r->fold_from ^ r->fold_to, size));
 }
 
 /* Products of words with keys that depend on their place: a change of one word changes the sum by a
@@ -150,17 +145,18 @@ static __device__ inline unsigned long long bytes_mix(struct check_16 v, uint64_
     return p ^ (q << 32 | q >> 32);
 }
 
-/* Four blocks to a multiprocessor: it waits for loads more than it computes. */
-__global__ void __launch_bounds__(CHECK_THREADS, 4) check_checksum(struct check_args a)
+/* Three blocks to a multiprocessor: it waits for loads more than it computes. */
+__global__ void __launch_bounds__(CHECK_THREADS, 3) check_checksum(struct check_args a)
 {
     HIP_DYNAMIC_SHARED(unsigned long long, lds)
     const struct check_region r = ((const struct check_region *)a.table)[blockIdx.y];
+    unsigned long long *result = (unsigned long long *)a.result + blockIdx.y;
     const bool aligned = (((uintptr_t)r.at | r.pitch) & 15) == 0;
     const uint32_t t = threadIdx.x;
     unsigned long long sum = 0;
     if (blockIdx.x >= r.walk.blocks)
         return;
-    for (struct check_at at = check_begin(&r.walk); at.row < r.walk.rows;) {
+    for (struct check_at at = check_begin(&r.walk, check_thread()); at.row < r.walk.rows;) {
         const unsigned char *from[BYTES_UNROLL];
         struct check_pair pair[BYTES_UNROLL];
         uint64_t unit[BYTES_UNROLL];
@@ -175,15 +171,17 @@ __global__ void __launch_bounds__(CHECK_THREADS, 4) check_checksum(struct check_
             if (bytes[k] && aligned)
                 pair[k].low = check_load(from[k]);
             else if (bytes[k])
-                pair[k] = check_load_pair(from[k], bytes[k]);
+                pair[k] = check_load_pair(from[k], 0, bytes[k]);
             check_next(&r.walk, &at);
         }
         for (uint32_t k = 0; k < BYTES_UNROLL; k++) {
             if (bytes[k] == 0)
                 continue;
             struct check_16 v = pair[k].low;
-            if (!aligned || bytes[k] < 16)
-                v = check_join(&pair[k], from[k], bytes[k]);
+            if (!aligned)
+                v = check_join(&pair[k], (uint32_t)(uintptr_t)from[k] & 15);
+            if (bytes[k] < 16)
+                check_keep(&v, 0, bytes[k]);
             for (uint32_t i = 0; i < 4; i++)
                 v.word[i] = bytes_fold(&r, v.word[i]);
             sum += bytes_mix(v, unit[k]);
@@ -195,7 +193,9 @@ __global__ void __launch_bounds__(CHECK_THREADS, 4) check_checksum(struct check_
         if (t < distance)
             lds[t] += lds[t + distance];
     }
-    if (t == 0)
-        atomicAdd((unsigned long long *)a.result + blockIdx.y, lds[0]);
+    if (t == 0 && r.walk.blocks == 1)
+        *result = lds[0];
+    else if (t == 0)
+        atomicAdd(result, lds[0]);
 }
 EXPORT_KERNEL(check_checksum, struct check_args);

@@ -1,10 +1,9 @@
 /*
- * What stands in the report of a failure: relative errors by row and column. And the end of every
- * comparison, where the blocks' partial results become one.
+ * What stands in the report of a failure: relative errors by row and column.
  */
 #include "kernels/kernel.h"
 
-#include "harness/gpu/check_device.h"
+#include "harness/gpu/check_finish.h"
 
 /* Adds one element. What the reference left alone weighs nothing, nor what is not finite. */
 static __device__ inline void detail_add(const struct check_compare *c, uint64_t row, uint64_t col,
@@ -115,20 +114,7 @@ __global__ void __launch_bounds__(CHECK_THREADS) check_worst_column(struct check
 }
 EXPORT_KERNEL(check_worst_column, struct check_args);
 
-/* --- One block for each entry --- */
-
-/* The smallest entry of all blocks' lists at or above `from`. */
-static __device__ inline unsigned long long
-finish_first(const struct check_compare *c, unsigned long long *lds, unsigned long long from)
-{
-    unsigned long long mine = CHECK_NOWHERE;
-    for (uint32_t b = threadIdx.x; b < c->walk.blocks; b += CHECK_THREADS)
-        for (uint32_t i = 0; i < CHECK_FIRST; i++) {
-            const unsigned long long at = c->partial[b].first[i];
-            mine = at >= from && at < mine ? at : mine;
-        }
-    return check_least(lds, mine);
-}
+/* --- One block --- */
 
 static __device__ inline void finish_worst(const struct check_compare *c, double *lds,
                                            struct check_result *result)
@@ -159,26 +145,9 @@ static __device__ inline void finish_worst(const struct check_compare *c, double
 __global__ void __launch_bounds__(CHECK_THREADS) check_finish(struct check_args a)
 {
     HIP_DYNAMIC_SHARED(double, lds)
-    const struct check_compare *c = (const struct check_compare *)a.table + blockIdx.y;
-    struct check_result *result = (struct check_result *)a.result + blockIdx.y;
-    double total[CHECK_SUMS] = {0, 0, 0, 0};
-    unsigned long long wrong = 0, from = 0;
-    for (uint32_t b = threadIdx.x; b < c->walk.blocks; b += CHECK_THREADS)
-        for (uint32_t i = 0; i < CHECK_SUMS; i++)
-            total[i] += c->partial[b].sum[i];
-    check_tree(lds, CHECK_THREADS, total);
-    if (threadIdx.x == 0)
-        for (uint32_t i = 0; i < CHECK_SUMS; i++)
-            result->sum[i] = total[i];
+    const struct check_compare *c = (const struct check_compare *)a.table;
+    struct check_result *result = (struct check_result *)a.result;
+    finish_sums(c, lds, result);
     finish_worst(c, lds, result);
-    for (uint32_t i = CHECK_WRONG; i <= CHECK_DIFFERS; i++)
-        wrong += result->count[i];
-    for (uint32_t i = 0; i < CHECK_FIRST; i++) {
-        const unsigned long long least =
-            wrong ? finish_first(c, (unsigned long long *)lds, from) : CHECK_NOWHERE;
-        from = least == CHECK_NOWHERE ? least : least + 1;
-        if (threadIdx.x == 0)
-            result->first[i] = least;
-    }
 }
 EXPORT_KERNEL(check_finish, struct check_args);

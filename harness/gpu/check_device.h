@@ -16,18 +16,22 @@
 #define CHECK_UNROLL _Pragma("unroll")
 #endif
 
-/* Where a thread is: a row and a unit in it. */
+/* Where a walker is: a row and a unit in it. */
 struct check_at {
     uint64_t row, unit;
 };
 
-static __device__ inline struct check_at check_begin(const struct check_walk *w)
+static __device__ inline struct check_at check_begin(const struct check_walk *w, uint64_t walker)
 {
-    const uint64_t thread = (uint64_t)blockIdx.x * CHECK_THREADS + threadIdx.x;
     struct check_at at;
-    at.row = thread / w->per_row;
-    at.unit = thread % w->per_row;
+    at.row = walker / w->per_row;
+    at.unit = walker % w->per_row;
     return at;
+}
+
+static __device__ inline uint64_t check_thread(void)
+{
+    return (uint64_t)blockIdx.x * CHECK_THREADS + threadIdx.x;
 }
 
 static __device__ inline void check_next(const struct check_walk *w, struct check_at *at)
@@ -82,39 +86,86 @@ static __device__ inline uint32_t check_byte(const struct check_16 *v, uint32_t 
     return (word >> (8 * (i & 3))) & 255;
 }
 
-/* Element k of `size` bytes. */
-static __device__ inline uint32_t check_element(const struct check_16 *v, uint32_t size, uint32_t k)
+/* Bytes below `n` of word i of 16 bytes, as a mask. */
+static __device__ inline uint32_t check_below(uint32_t n, uint32_t i)
 {
-    const uint32_t low = check_byte(v, size * k);
-    if (size == 1)
-        return low;
-    if (size == 2)
-        return low | check_byte(v, 2 * k + 1) << 8;
-    return low | check_byte(v, 4 * k + 1) << 8 | check_byte(v, 4 * k + 2) << 16 |
-           check_byte(v, 4 * k + 3) << 24;
+    if (n >= 4 * i + 4)
+        return 0xffffffffu;
+    return n <= 4 * i ? 0 : (1u << (8 * (n - 4 * i))) - 1;
 }
 
-/* The aligned 16 bytes that hold the first of some bytes, and those that hold the last. */
+/* Makes zero of all bytes but [begin, end). */
+static __device__ inline void check_keep(struct check_16 *v, uint32_t begin, uint32_t end)
+{
+    for (uint32_t i = 0; i < 4; i++)
+        v->word[i] &= check_below(end, i) & ~check_below(begin, i);
+}
+
+/* Stores bytes [begin, end) of them. */
+static __device__ inline void check_store_part(unsigned char *aligned, const struct check_16 *v,
+                                               uint32_t begin, uint32_t end)
+{
+    if (begin == 0 && end == 16) {
+        check_store(aligned, v);
+        return;
+    }
+    CHECK_UNROLL
+    for (uint32_t i = 0; i < 4; i++) {
+        if (begin <= 4 * i && 4 * i + 4 <= end) {
+            ((uint32_t *)aligned)[i] = v->word[i];
+            continue;
+        }
+        CHECK_UNROLL
+        for (uint32_t k = 4 * i; k < 4 * i + 4; k++)
+            if (k >= begin && k < end)
+                aligned[k] = (unsigned char)(v->word[i] >> (8 * (k & 3)));
+    }
+}
+
+/* What a row has of one of the aligned units of `width` bytes, 16 or a multiple, that it is cut
+ * into: bytes [begin, end), none behind the end of the row. The first unit starts at the aligned 16
+ * bytes that hold the first byte of the row. */
+struct check_piece {
+    unsigned char *unit;
+    uint64_t offset; /* of the unit from the row's start; below zero when begin > 0 */
+    uint32_t begin, end;
+};
+
+static __device__ inline struct check_piece check_piece(unsigned char *row, uint64_t row_bytes,
+                                                        uint64_t unit, uint32_t width)
+{
+    const uint32_t odd = (uint32_t)((uintptr_t)row & 15);
+    struct check_piece p;
+    p.offset = unit * width - odd;
+    p.unit = row + p.offset;
+    p.begin = unit ? 0 : odd;
+    p.end = p.begin;
+    if (unit * width < row_bytes + odd)
+        p.end = row_bytes - p.offset < width ? (uint32_t)(row_bytes - p.offset) : width;
+    return p;
+}
+
+/* The aligned 16 bytes that hold the first of some bytes, and those behind them. */
 struct check_pair {
     struct check_16 low, high;
 };
 
-/* Of the `bytes` bytes, 1 to 16, from any address on. No more is read, which stays within a page of
- * them. */
-static __device__ inline struct check_pair check_load_pair(const unsigned char *at, uint32_t bytes)
+/* Of bytes [begin, end), some of 16 bytes from any address on. No more is read than the units that
+ * hold them, which stay within their pages. */
+static __device__ inline struct check_pair check_load_pair(const unsigned char *at, uint32_t begin,
+                                                           uint32_t end)
 {
     const uint32_t skip = (uint32_t)((uintptr_t)at & 15);
     struct check_pair p;
-    p.low = check_load(at - skip);
-    p.high = check_load(at - skip + (skip + bytes > 16 ? 16 : 0));
+    p.low = check_load(at - skip + (skip + begin < 16 ? 0 : 16));
+    p.high = check_load(at - skip + (skip + end > 16 ? 16 : 0));
     return p;
 }
 
-/* Those bytes, with zeros behind them. */
-static __device__ inline struct check_16 check_join(const struct check_pair *p,
-                                                    const unsigned char *at, uint32_t bytes)
+/* The 16 bytes from byte `skip`, below 16, of a pair on. */
+static __device__ inline struct check_16 check_join(const struct check_pair *p, uint32_t skip)
 {
-    const uint32_t skip = (uint32_t)((uintptr_t)at & 15), shift = 8 * (skip & 3);
+    const uint32_t shift = 8 * (skip & 3);
     uint32_t word[8];
     struct check_16 v;
     for (uint32_t i = 0; i < 4; i++) {
@@ -127,13 +178,30 @@ static __device__ inline struct check_16 check_join(const struct check_pair *p,
         word[i] = skip & 4 ? word[i + 1] : word[i];
     for (uint32_t i = 0; i < 4; i++)
         v.word[i] = (uint32_t)(((uint64_t)word[i + 1] << 32 | word[i]) >> shift);
-    if (bytes == 16)
-        return v;
-    for (uint32_t i = 0; i < 4; i++) {
-        const uint32_t kept = bytes > 4 * i ? bytes - 4 * i : 0;
-        v.word[i] &= kept >= 4 ? 0xffffffffu : (1u << (8 * kept)) - 1;
-    }
     return v;
+}
+
+/* --- Elements in words --- */
+
+/* A code of `size` bytes over and over. */
+static __device__ inline uint32_t check_repeat(uint32_t bits, uint32_t size)
+{
+    bits |= size == 1 ? bits << 8 : 0;
+    return size <= 2 ? bits | bits << 16 : bits;
+}
+
+/* The last bit of every element of a word that is not zero. */
+static __device__ inline uint32_t check_nonzero(uint32_t word, uint32_t size)
+{
+    const uint32_t low = size == 1 ? 0x7f7f7f7fu : size == 2 ? 0x7fff7fffu : 0x7fffffffu;
+    return (((word & low) + low) | word) & ~low;
+}
+
+/* All bits of the elements that two words have in common. */
+static __device__ inline uint32_t check_equal(uint32_t a, uint32_t b, uint32_t size)
+{
+    const uint32_t last = check_nonzero(a ^ b, size) ^ check_nonzero(0xffffffffu, size);
+    return (last << 1) - (last >> (8 * size - 1));
 }
 
 /* --- Numbers --- */

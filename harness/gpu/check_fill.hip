@@ -6,14 +6,28 @@
 #include "harness/gpu/check_device.h"
 #include "harness/op/tensor.h"
 
+enum { FILL_WORDS = 8 }; /* that a thread makes at once */
+
+/* nvcc makes more of it than an instruction when it is told in C. */
+static __device__ inline uint64_t fill_product(uint32_t a, uint32_t b)
+{
+#if defined(__CUDACC__)
+    uint64_t product;
+    asm("mul.wide.u32 %0, %1, %2;" : "=l"(product) : "r"(a), "r"(b));
+    return product;
+#else
+    return (uint64_t)a * b;
+#endif
+}
+
 /* The block of Philox4x32-10 with the given number; see harness/case/philox.h. */
-static __device__ inline struct check_16 fill_random(uint64_t seed, uint32_t stream, uint64_t block)
+static __device__ inline void fill_random(uint64_t seed, uint32_t stream, uint64_t block,
+                                          uint32_t word[4])
 {
     uint32_t c0 = (uint32_t)block, c1 = (uint32_t)(block >> 32), c2 = stream, c3 = 0;
     uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-    struct check_16 out;
     for (int round = 0; round < 10; round++) {
-        const uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
+        const uint64_t p0 = fill_product(0xD2511F53u, c0), p1 = fill_product(0xCD9E8D57u, c2);
         c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
         c1 = (uint32_t)p1;
         c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
@@ -21,11 +35,10 @@ static __device__ inline struct check_16 fill_random(uint64_t seed, uint32_t str
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
-    out.word[0] = c0;
-    out.word[1] = c1;
-    out.word[2] = c2;
-    out.word[3] = c3;
-    return out;
+    word[0] = c0;
+    word[1] = c1;
+    word[2] = c2;
+    word[3] = c3;
 }
 
 /* Most ranges are small, and spare a product of 64 bits. */
@@ -37,13 +50,7 @@ static __device__ inline int32_t fill_whole(const struct check_fill *f, uint32_t
     return (int32_t)(f->low + (int64_t)((random * f->range) >> bits));
 }
 
-/* An exponent in [low, high), as a biased field. */
-static __device__ inline uint32_t fill_exponent(const struct check_fill *f, uint32_t random,
-                                                uint32_t bits, int32_t bias)
-{
-    const uint32_t span = (uint32_t)(f->high - f->low);
-    return (uint32_t)(f->low + bias) + ((random * span) >> bits);
-}
+#if !defined(__CUDACC__)
 
 /* A whole number to fp16, to nearest even: never subnormal, which is what makes this short. */
 static __device__ inline uint32_t fill_f16(int32_t whole)
@@ -61,25 +68,50 @@ static __device__ inline uint32_t fill_bf16(int32_t whole)
     return (bits + 0x7fffu + ((bits >> 16) & 1)) >> 16;
 }
 
+#endif
+
 /* Dtype and kind are constants in each call of these, so that they are not asked for every element.
- */
-static __device__ inline uint32_t fill_16(const struct check_fill *f, uint32_t dtype, bool exact,
-                                          uint32_t r)
+ * Two elements, whose instruction on NVIDIA gives the same bits. */
+static __device__ inline uint32_t fill_exact_16(uint32_t dtype, int32_t low, int32_t high)
 {
-    if (exact)
-        return dtype == DTYPE_BF16 ? fill_bf16(fill_whole(f, r, 16))
-                                   : fill_f16(fill_whole(f, r, 16));
+#if defined(__CUDACC__)
+    uint32_t both;
     if (dtype == DTYPE_BF16)
-        return (r & 0x807Fu) | fill_exponent(f, (r >> 7) & 255, 8, 127) << 7;
-    return (r & 0x83FFu) | fill_exponent(f, (r >> 10) & 31, 5, 15) << 10;
+        asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"((float)high), "f"((float)low));
+    else
+        asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(both) : "f"((float)high), "f"((float)low));
+    return both;
+#else
+    return dtype == DTYPE_BF16 ? (fill_bf16(low) & 0xffff) | fill_bf16(high) << 16
+                               : fill_f16(low) | fill_f16(high) << 16;
+#endif
+}
+
+/* Both exponents at once: as biased fields they are not negative, so that nothing is carried from
+ * one element to the other. */
+static __device__ inline uint32_t fill_real_16(const struct check_fill *f, uint32_t dtype,
+                                               uint32_t r)
+{
+    const uint32_t bits = dtype == DTYPE_BF16 ? 8 : 5, mantissa = 15 - bits;
+    const uint32_t bias = (1u << (bits - 1)) - 1, field = (1u << bits) - 1;
+    const uint32_t lowest = (uint32_t)f->low + bias, span = (uint32_t)(f->high - f->low);
+    const uint32_t product = ((r >> mantissa) & (field * 0x10001u)) * span;
+    const uint32_t exponent =
+        ((product >> bits) & ((0xffffu >> bits) * 0x10001u)) + lowest * 0x10001u;
+    return (r & ~((field << mantissa) * 0x10001u)) |
+           ((exponent << mantissa) & (((0xffffu << mantissa) & 0xffffu) * 0x10001u));
 }
 
 static __device__ inline void fill_words_16(const struct check_fill *f, uint32_t dtype, bool exact,
-                                            struct check_16 *v)
+                                            uint32_t word[FILL_WORDS])
 {
-    for (uint32_t i = 0; i < 4; i++)
-        v->word[i] = (fill_16(f, dtype, exact, v->word[i] & 0xffff) & 0xffff) |
-                     fill_16(f, dtype, exact, v->word[i] >> 16) << 16;
+    CHECK_UNROLL
+    for (uint32_t i = 0; i < FILL_WORDS; i++) {
+        const uint32_t r = word[i];
+        word[i] =
+            exact ? fill_exact_16(dtype, fill_whole(f, r & 0xffff, 16), fill_whole(f, r >> 16, 16))
+                  : fill_real_16(f, dtype, r);
+    }
 }
 
 static __device__ inline uint32_t fill_32(const struct check_fill *f, uint32_t r)
@@ -88,7 +120,9 @@ static __device__ inline uint32_t fill_32(const struct check_fill *f, uint32_t r
         return (uint32_t)fill_whole(f, r, 32);
     if (f->kind == FILL_EXACT)
         return num_bits((float)fill_whole(f, r, 32));
-    return (r & 0x807FFFFFu) | fill_exponent(f, (r >> 23) & 255, 8, 127) << 23;
+    return (r & 0x807FFFFFu) |
+           ((uint32_t)(f->low + 127) + ((((r >> 23) & 255) * (uint32_t)(f->high - f->low)) >> 8))
+               << 23;
 }
 
 /* What becomes of a random byte. The NaN codes of the fp8 kinds become their neighbours. */
@@ -106,99 +140,165 @@ static __device__ inline uint8_t fill_8(const struct check_fill *f, uint32_t ran
     return f->dtype == DTYPE_E4M3FNUZ && code == 0x80 ? (uint8_t)0 : code;
 }
 
-/* Bytes of an element, as the exponent of two. */
-static __device__ inline uint32_t fill_shift(uint32_t dtype)
+/* Whether the bytes of an element need a table: the codes of all random bytes. */
+static __device__ inline bool fill_by_table(const struct check_fill *f)
 {
-    if (dtype == DTYPE_F32 || dtype == DTYPE_I32)
-        return 2;
-    return dtype == DTYPE_BF16 || dtype == DTYPE_F16 ? 1 : 0;
+    const bool wide = f->dtype == DTYPE_F32 || f->dtype == DTYPE_I32 || f->dtype == DTYPE_BF16 ||
+                      f->dtype == DTYPE_F16;
+    const bool fp8 = f->dtype == DTYPE_E4M3FN || f->dtype == DTYPE_E4M3FNUZ;
+    return !wide && (f->range > 256 || (fp8 && f->kind == FILL_EXACT));
 }
 
-/* The values of a unit; `code`: fill_8 of every byte. */
-static __device__ inline struct check_16 fill_unit(const struct check_fill *f, const uint8_t *code,
-                                                   uint64_t unit)
+static __device__ inline uint32_t fill_from_table(const uint8_t *code, uint32_t r)
 {
-    struct check_16 v = {{0, 0, 0, 0}};
+    return code[r & 255] | (uint32_t)code[(r >> 8) & 255] << 8 |
+           (uint32_t)code[(r >> 16) & 255] << 16 | (uint32_t)code[r >> 24] << 24;
+}
+
+/* Bytes 1 and 3 of two words: the first one's first. */
+static __device__ inline uint32_t fill_upper(uint32_t even, uint32_t odd)
+{
+#if defined(__CUDACC__)
+    return __byte_perm(even, odd, 0x7351);
+#else
+    return ((even >> 8) & 0x00ff00ffu) | (odd & 0xff00ff00u);
+#endif
+}
+
+/* fill_8 of four bytes at once where no table is needed, but for NaNs: a product has 16 bits. */
+static __device__ inline uint32_t fill_codes(const struct check_fill *f, uint32_t r)
+{
+    const uint32_t range = (uint32_t)f->range, low = ((uint32_t)f->low & 255) * 0x01010101u;
+    const uint32_t above = fill_upper((r & 0x00ff00ffu) * range, ((r >> 8) & 0x00ff00ffu) * range);
+    return ((above & 0x7f7f7f7fu) + (low & 0x7f7f7f7fu)) ^ ((above ^ low) & 0x80808080u);
+}
+
+static __device__ inline uint32_t fill_no_nan(uint32_t dtype, uint32_t code)
+{
+    const uint32_t magnitude = code & 0x7f7f7f7fu;
+    if (dtype == DTYPE_E4M3FN)
+        return code ^ (((magnitude + 0x01010101u) >> 7) & 0x01010101u);
+    return dtype == DTYPE_E4M3FNUZ ? code & ((magnitude + 0x7f7f7f7fu) | 0x7f7f7f7fu) : code;
+}
+
+static __device__ inline void fill_bytes(const struct check_fill *f, uint32_t word[FILL_WORDS])
+{
+    CHECK_UNROLL
+    for (uint32_t i = 0; i < FILL_WORDS && (f->range < 256 || f->low & 255); i++)
+        word[i] = fill_codes(f, word[i]);
+    CHECK_UNROLL
+    for (uint32_t i = 0; i < FILL_WORDS; i++)
+        word[i] = fill_no_nan(f->dtype, word[i]);
+}
+
+/* The values of two units of 16 random bytes; `code`: fill_8 of every byte. */
+static __device__ inline void fill_units(const struct check_fill *f, const uint8_t *code,
+                                         uint64_t unit, uint64_t next, uint32_t word[FILL_WORDS])
+{
+    CHECK_UNROLL
+    for (uint32_t i = 0; i < FILL_WORDS; i++)
+        word[i] = 0;
     if (f->kind == FILL_ZERO)
-        return v;
-    v = fill_random(f->seed, f->stream, unit);
-    if (f->dtype == DTYPE_BF16 && f->kind == FILL_EXACT)
-        fill_words_16(f, DTYPE_BF16, true, &v);
-    else if (f->dtype == DTYPE_BF16)
-        fill_words_16(f, DTYPE_BF16, false, &v);
-    else if (f->dtype == DTYPE_F16 && f->kind == FILL_EXACT)
-        fill_words_16(f, DTYPE_F16, true, &v);
-    else if (f->dtype == DTYPE_F16)
-        fill_words_16(f, DTYPE_F16, false, &v);
-    else if (f->dtype == DTYPE_F32 || f->dtype == DTYPE_I32)
-        for (uint32_t i = 0; i < 4; i++)
-            v.word[i] = fill_32(f, v.word[i]);
-    else
-        for (uint32_t i = 0; i < 4; i++) {
-            const uint32_t r = v.word[i];
-            v.word[i] = code[r & 255] | (uint32_t)code[(r >> 8) & 255] << 8 |
-                        (uint32_t)code[(r >> 16) & 255] << 16 | (uint32_t)code[r >> 24] << 24;
-        }
+        return;
+    fill_random(f->seed, f->stream, unit, word);
+    fill_random(f->seed, f->stream, next, word + 4);
+    if (f->dtype == DTYPE_BF16 && f->kind == FILL_EXACT) {
+        fill_words_16(f, DTYPE_BF16, true, word);
+    } else if (f->dtype == DTYPE_BF16) {
+        fill_words_16(f, DTYPE_BF16, false, word);
+    } else if (f->dtype == DTYPE_F16 && f->kind == FILL_EXACT) {
+        fill_words_16(f, DTYPE_F16, true, word);
+    } else if (f->dtype == DTYPE_F16) {
+        fill_words_16(f, DTYPE_F16, false, word);
+    } else if (f->dtype == DTYPE_F32 || f->dtype == DTYPE_I32) {
+        CHECK_UNROLL
+        for (uint32_t i = 0; i < FILL_WORDS; i++)
+            word[i] = fill_32(f, word[i]);
+    } else if (fill_by_table(f)) {
+        CHECK_UNROLL
+        for (uint32_t i = 0; i < FILL_WORDS; i++)
+            word[i] = fill_from_table(code, word[i]);
+    } else {
+        fill_bytes(f, word);
+    }
+}
+
+static __device__ inline struct check_16 fill_16(const uint32_t word[4])
+{
+    struct check_16 v;
+    for (uint32_t i = 0; i < 4; i++)
+        v.word[i] = word[i];
     return v;
 }
 
-static __device__ inline void fill_store_element(unsigned char *at, uint32_t size, uint32_t bits)
+/* A tensor whose values lie as they are drawn. */
+static __device__ inline void fill_straight(const struct check_fill *f, const uint8_t *code)
 {
-    if (size == 4)
-        *(uint32_t *)at = bits;
-    else if (size == 2)
-        *(uint16_t *)at = (uint16_t)bits;
-    else
-        *at = (uint8_t)bits;
-}
-
-/* Elements [begin, end) of the 16 bytes. */
-static __device__ inline void fill_store(unsigned char *at, const struct check_16 *v, uint32_t size,
-                                         uint32_t begin, uint32_t end)
-{
-    const uint32_t all = begin == 0 && end * size == 16;
-    const uint32_t odd = (uint32_t)(uintptr_t)at;
-    if (all && (odd & 15) == 0) {
-        check_store(at, v);
-    } else if (all && (odd & 3) == 0) {
-        for (uint32_t i = 0; i < 4; i++)
-            ((uint32_t *)at)[i] = v->word[i];
-    } else {
-        for (uint32_t k = 0; k < 16; k++)
-            if (k >= begin && k < end)
-                fill_store_element(at + (k - begin) * size, size, check_element(v, size, k));
+    const uint64_t all = (uint64_t)f->walk.blocks * CHECK_THREADS;
+    for (uint64_t unit = check_thread(); unit * 16 < f->row_bytes; unit += 2 * all) {
+        uint32_t word[FILL_WORDS];
+        fill_units(f, code, unit, unit + all, word);
+        CHECK_UNROLL
+        for (uint32_t k = 0; k < 2; k++) {
+            const uint64_t done = (unit + k * all) * 16;
+            const uint64_t left = done < f->row_bytes ? f->row_bytes - done : 0;
+            const struct check_16 v = fill_16(word + 4 * k);
+            if (left)
+                check_store_part(f->out + done, &v, 0, left < 16 ? (uint32_t)left : 16);
+        }
     }
 }
 
-/* A dense tensor: every unit but the last is whole. */
-static __device__ inline void fill_dense(const struct check_fill *f, uint32_t shift,
-                                         const uint8_t *code)
+/* Adds the words behind those of a thread: the next thread's, or those of the one that it shares a
+ * unit with. */
+static __device__ inline void fill_exchange(const uint32_t word[FILL_WORDS], bool odd,
+                                            struct check_pair pair[2])
 {
-    const uint64_t bytes = f->cols << shift, step = (uint64_t)f->walk.blocks * CHECK_THREADS;
-    for (uint64_t unit = (uint64_t)blockIdx.x * CHECK_THREADS + threadIdx.x; unit * 16 < bytes;
-         unit += step) {
-        const struct check_16 v = fill_unit(f, code, unit);
-        const uint64_t left = bytes - unit * 16;
-        fill_store(f->out + unit * 16, &v, 1u << shift, 0,
-                   (left < 16 ? (uint32_t)left : 16) >> shift);
+    pair[0].low = fill_16(word);
+    pair[1].low = fill_16(word + 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        const uint32_t next = __shfl_down(word[i], 1, CHECK_FILL_LANES);
+        const uint32_t other = __shfl_xor(word[4 + i], 1, CHECK_FILL_LANES);
+        pair[0].high.word[i] = odd ? other : next;
+        pair[1].high.word[i] = odd ? next : other;
     }
 }
 
-/* Rows start and end within units. */
-static __device__ inline void fill_rows(const struct check_fill *f, uint32_t shift,
-                                        const uint8_t *code)
+/* Stores what a row has of 16 bytes of a unit, from byte `skip` of the values on. */
+static __device__ inline void fill_store(const struct check_piece *p, uint32_t at,
+                                         const struct check_pair *values, uint32_t skip)
 {
-    const uint32_t per_unit = 16u >> shift;
-    for (struct check_at at = check_begin(&f->walk); at.row < f->walk.rows;
-         check_next(&f->walk, &at)) {
-        const uint64_t start = at.row * f->cols, unit = (start >> (4 - shift)) + at.unit;
-        const uint32_t skip = at.unit ? 0 : (uint32_t)start & (per_unit - 1);
-        const uint64_t col = (unit << (4 - shift)) + skip - start, left = f->cols - col;
-        const uint32_t end = left < per_unit - skip ? skip + (uint32_t)left : per_unit;
-        if (col >= f->cols)
-            continue;
-        const struct check_16 v = fill_unit(f, code, unit);
-        fill_store(f->out + at.row * f->pitch + (col << shift), &v, 1u << shift, skip, end);
+    const struct check_16 v = check_join(values, skip);
+    const uint32_t begin = at ? 0 : p->begin, left = p->end > at ? p->end - at : 0;
+    if (begin < left)
+        check_store_part(p->unit + at, &v, begin, left < 16 ? left : 16);
+}
+
+/* Rows anyhow: 16 bytes start within 16 random ones and end within the next. Two threads have a
+ * unit: the first and third 16 bytes, the second and fourth, so that what they store at once is
+ * together. What follows the fourth is with the next thread; the last two have it for those before
+ * them only. All threads of a block go on together. */
+static __device__ inline void fill_rows(const struct check_fill *f, const uint8_t *code)
+{
+    const uint32_t lane = threadIdx.x % CHECK_FILL_LANES, odd = lane & 1;
+    const uint64_t first = (uint64_t)blockIdx.x * CHECK_FILL_WALKERS;
+    const uint64_t step = (uint64_t)f->walk.blocks * CHECK_FILL_WALKERS;
+    struct check_at at =
+        check_begin(&f->walk, first + threadIdx.x / 2 - threadIdx.x / CHECK_FILL_LANES);
+    for (uint64_t done = first; done < f->walk.rows * f->walk.per_row; done += step) {
+        const struct check_piece p =
+            check_piece(f->out + at.row * f->pitch, f->row_bytes, at.unit, CHECK_FILL_BYTES);
+        const int64_t drawn = (int64_t)(at.row * f->row_bytes + p.offset);
+        const uint64_t unit = (uint64_t)(drawn >> 4) + odd;
+        uint32_t word[FILL_WORDS];
+        struct check_pair pair[2];
+        fill_units(f, code, unit, unit + 2, word);
+        fill_exchange(word, odd, pair);
+        if (at.row < f->walk.rows && lane < CHECK_FILL_LANES - 2) {
+            fill_store(&p, 16 * odd, &pair[0], (uint32_t)drawn & 15);
+            fill_store(&p, 16 * odd + 32, &pair[1], (uint32_t)drawn & 15);
+        }
+        check_next(&f->walk, &at);
     }
 }
 
@@ -206,16 +306,15 @@ __global__ void __launch_bounds__(CHECK_THREADS) check_fill(struct check_args a)
 {
     HIP_DYNAMIC_SHARED(uint8_t, code)
     const struct check_fill f = ((const struct check_fill *)a.table)[blockIdx.y];
-    const uint32_t shift = fill_shift(f.dtype);
 
-    if (shift == 0)
+    if (fill_by_table(&f))
         code[threadIdx.x] = fill_8(&f, threadIdx.x);
     __syncthreads();
     if (blockIdx.x >= f.walk.blocks)
         return;
-    if (f.walk.rows == 1)
-        fill_dense(&f, shift, code);
+    if (f.straight)
+        fill_straight(&f, code);
     else
-        fill_rows(&f, shift, code);
+        fill_rows(&f, code);
 }
 EXPORT_KERNEL(check_fill, struct check_args);

@@ -4,7 +4,7 @@
 #ifndef HARNESS_GPU_CHECK_JUDGE_H
 #define HARNESS_GPU_CHECK_JUDGE_H
 
-#include "harness/gpu/check_device.h"
+#include "harness/gpu/check_finish.h"
 #include "harness/op/tensor.h"
 
 enum { JUDGE_RIGHT = CHECK_COUNTS };
@@ -14,8 +14,24 @@ struct judge {
     uint32_t count[CHECK_COUNTS];
     uint32_t listed;
     unsigned long long list[CHECK_FIRST];
-    double sum[CHECK_SUMS];
 };
+
+/* What every element adds to. Apart from struct judge, which a rarely taken call has the address of
+ * and which is memory for that reason: this is to be registers, and so must be all functions that
+ * take it inline. */
+struct judge_tally {
+    double sum[CHECK_SUMS];
+    uint32_t seen, nonzero;
+};
+
+static __device__ inline struct judge_tally judge_tally(void)
+{
+    struct judge_tally t;
+    for (uint32_t i = 0; i < CHECK_SUMS; i++)
+        t.sum[i] = 0;
+    t.seen = t.nonzero = 0;
+    return t;
+}
 
 static __device__ inline struct judge judge_begin(void)
 {
@@ -24,8 +40,6 @@ static __device__ inline struct judge judge_begin(void)
         j.count[i] = 0;
     for (uint32_t i = 0; i < CHECK_FIRST; i++)
         j.list[i] = CHECK_NOWHERE;
-    for (uint32_t i = 0; i < CHECK_SUMS; i++)
-        j.sum[i] = 0;
     j.listed = 0;
     return j;
 }
@@ -42,49 +56,98 @@ static __device__ inline void judge_count(struct judge *j, uint32_t kind, uint64
 /* --- The end of a block --- */
 
 /* Sums the counts of the block into the result; how many elements are wrong in any way. */
-static __device__ inline uint32_t judge_counts(const struct judge *j, uint32_t *lds,
-                                               struct check_result *result)
+static __device__ inline uint32_t judge_counts(const struct check_compare *c, const struct judge *j,
+                                               uint32_t *lds, struct check_result *result)
 {
-    const uint32_t t = threadIdx.x;
-    uint32_t wrong = 0;
-    for (uint32_t i = 0; i < CHECK_COUNTS; i++)
-        lds[i * CHECK_THREADS + t] = j->count[i];
-    for (uint32_t distance = CHECK_THREADS / 2; distance; distance /= 2) {
-        __syncthreads();
-        if (t < distance)
-            for (uint32_t i = 0; i < CHECK_COUNTS; i++)
-                lds[i * CHECK_THREADS + t] += lds[i * CHECK_THREADS + t + distance];
+    const uint32_t t = threadIdx.x, lanes = (uint32_t)warpSize;
+    uint32_t sum = 0, wrong = 0;
+    for (uint32_t i = 0; i < CHECK_COUNTS; i++) {
+        const uint32_t of_wave = wave_reduce_add_u32(j->count[i]);
+        if (t % lanes == 0)
+            lds[t / lanes * CHECK_COUNTS + i] = of_wave;
     }
     __syncthreads();
-    for (uint32_t i = CHECK_WRONG; i <= CHECK_DIFFERS; i++)
-        wrong += lds[i * CHECK_THREADS];
-    if (t < CHECK_COUNTS && lds[t * CHECK_THREADS])
-        atomicAdd(&result->count[t], (unsigned long long)lds[t * CHECK_THREADS]);
+    for (uint32_t w = 0; w < CHECK_THREADS / lanes; w++) {
+        sum += t < CHECK_COUNTS ? lds[w * CHECK_COUNTS + t] : 0;
+        for (uint32_t i = CHECK_WRONG; i <= CHECK_DIFFERS; i++)
+            wrong += lds[w * CHECK_COUNTS + i];
+    }
+    if (t < CHECK_COUNTS && c->walk.blocks == 1)
+        result->count[t] = sum;
+    else if (t < CHECK_COUNTS && sum)
+        atomicAdd(&result->count[t], (unsigned long long)sum);
     __syncthreads();
     return wrong;
 }
 
-static __device__ inline void judge_end(const struct check_compare *c, struct judge *j, double *lds,
-                                        struct check_result *result)
+/* The first places of the block, for its thread 0. */
+static __device__ inline void judge_first(const struct judge *j, unsigned long long *lds,
+                                          unsigned long long first[CHECK_FIRST])
 {
-    struct check_partial *partial = c->partial + blockIdx.x;
-    const uint32_t wrong = judge_counts(j, (uint32_t *)lds, result);
     uint32_t next = 0;
     for (uint32_t i = 0; i < CHECK_FIRST; i++) {
         const unsigned long long mine = next < CHECK_FIRST ? j->list[next] : CHECK_NOWHERE;
-        const unsigned long long least =
-            wrong ? check_least((unsigned long long *)lds, mine) : CHECK_NOWHERE;
-        next += least != CHECK_NOWHERE && least == mine;
-        if (threadIdx.x == 0)
-            partial->first[i] = least;
+        first[i] = check_least(lds, mine);
+        next += first[i] != CHECK_NOWHERE && first[i] == mine;
     }
-    check_tree(lds, CHECK_THREADS, j->sum);
-    if (threadIdx.x)
-        return;
+}
+
+/* What a block has found becomes the result where there is no other. */
+static __device__ inline void judge_alone(const struct check_partial *p, struct check_result *r)
+{
+    for (uint32_t i = 0; i < CHECK_FIRST; i++)
+        r->first[i] = p->first[i];
     for (uint32_t i = 0; i < CHECK_SUMS; i++)
-        partial->sum[i] = j->sum[i];
-    partial->worst_row = partial->worst_col = 0;
-    partial->row = partial->col = 0;
+        r->sum[i] = p->sum[i];
+    r->worst_row = r->worst_col = 0;
+    r->row = r->col = 0;
+    r->done = 0;
+}
+
+/* Whether this block is the last one to be done; what the others have written is then seen. */
+static __device__ inline bool judge_last(const struct check_compare *c, uint32_t *lds,
+                                         struct check_result *result)
+{
+    if (threadIdx.x == 0) {
+        __threadfence();
+        lds[0] = atomicAdd(&result->done, 1ull) + 1 == c->walk.blocks;
+    }
+    __syncthreads();
+    const bool last = lds[0];
+    __syncthreads();
+    __threadfence();
+    return last;
+}
+
+static __device__ inline void judge_end(const struct check_compare *c, struct judge *j,
+                                        struct judge_tally *t, double *lds,
+                                        struct check_result *result)
+{
+    struct check_partial p = {{0, 0, 0, 0}, {0}, 0, 0, 0, 0};
+    j->count[CHECK_SEEN] = c->survey ? t->seen : 0;
+    j->count[CHECK_NONZERO] = c->survey ? t->nonzero : 0;
+    for (uint32_t i = 0; i < CHECK_FIRST; i++)
+        p.first[i] = CHECK_NOWHERE;
+    if (judge_counts(c, j, (uint32_t *)lds, result))
+        judge_first(j, (unsigned long long *)lds, p.first);
+    if (c->exact)
+        check_tree(lds, CHECK_THREADS, t->sum);
+    for (uint32_t i = 0; i < CHECK_SUMS; i++)
+        p.sum[i] = t->sum[i];
+    if (threadIdx.x == 0)
+        c->partial[blockIdx.x] = p;
+    if (c->walk.blocks == 1) {
+        if (threadIdx.x == 0)
+            judge_alone(&p, result);
+        return;
+    }
+    if (!judge_last(c, (uint32_t *)lds, result))
+        return;
+    if (c->exact)
+        finish_sums(c, lds, result);
+    finish_first(c, lds, result);
+    if (threadIdx.x == 0)
+        result->done = 0;
 }
 
 #endif

@@ -79,161 +79,162 @@ static __device__ inline uint32_t judge_code(const struct check_compare *c, uint
                                                                           : CHECK_WRONG;
 }
 
-/* Bit 0 of every element of a word that has a bit of `mask`, at the element's last bit. */
-static __device__ inline uint32_t judge_nonzero(uint32_t word, uint32_t size)
+/* Counts what 16 bytes have, all of which are right, `bytes` of them in the row. The others are
+ * zero, which is no poison. */
+static __device__ inline void judge_survey(const struct check_compare *c, struct judge_tally *t,
+                                           const struct check_16 *e, uint32_t bytes)
 {
-    const uint32_t low = size == 1 ? 0x7f7f7f7fu : size == 2 ? 0x7fff7fffu : 0x7fffffffu;
-    return (((word & low) + low) | word) & ~low;
-}
-
-static __device__ inline uint32_t judge_repeat(uint32_t bits, uint32_t size)
-{
-    bits |= size == 1 ? bits << 8 : 0;
-    return size <= 2 ? bits | bits << 16 : bits;
-}
-
-/* What 16 bytes have, all of which are right. */
-static __device__ inline void judge_survey(const struct check_compare *c, struct judge *j,
-                                           const struct check_16 *e)
-{
-    const uint32_t poison = judge_repeat(c->poison[0], c->size);
-    const uint32_t mask = judge_repeat(c->zero_mask, c->size);
+    const uint32_t poison = check_repeat(c->poison[0], c->size);
+    const uint32_t mask = check_repeat(c->zero_mask, c->size);
     for (uint32_t i = 0; i < 4; i++) {
-        const uint32_t seen = judge_nonzero(e->word[i] ^ poison, c->size);
-        j->count[CHECK_SEEN] += (uint32_t)__popc(seen);
-        j->count[CHECK_NONZERO] +=
-            (uint32_t)__popc(seen & judge_nonzero(e->word[i] & mask, c->size));
+        const uint32_t seen = check_nonzero(e->word[i] ^ poison, c->size);
+        t->seen += (uint32_t)__popc(seen);
+        t->nonzero += (uint32_t)__popc(seen & check_nonzero(e->word[i] & mask, c->size));
     }
+    t->seen -= (16 - bytes) >> (c->size >> 1);
 }
 
 /* Whether some of 16 bytes are an element of poison. */
 static __device__ inline bool judge_poison(const struct check_compare *c, const struct check_16 *v)
 {
-    const uint32_t poison = judge_repeat(c->poison[0], c->size);
+    const uint32_t poison = check_repeat(c->poison[0], c->size);
     uint32_t all = 0xffffffffu;
     for (uint32_t i = 0; i < 4; i++)
-        all &= judge_nonzero(v->word[i] ^ poison, c->size);
-    return all != judge_nonzero(0xffffffffu, c->size);
+        all &= check_nonzero(v->word[i] ^ poison, c->size);
+    return all != check_nonzero(0xffffffffu, c->size);
 }
 
-/* Whether all elements of a whole unit are right: the same thrice, and not left alone, which two
- * equal runs cannot be. */
-static __device__ inline bool judge_right(const struct check_compare *c, struct judge *j,
-                                          const struct check_16 v[3])
+/* Whether all elements of a unit are right: the same thrice, and not left alone, which two equal
+ * runs cannot be. */
+static __device__ inline bool judge_right(const struct check_compare *c, struct judge_tally *t,
+                                          const struct check_16 v[3], uint32_t bytes)
 {
     if (!check_same(&v[0], &v[2]) || !check_same(&v[1], &v[2]) ||
         (!c->second && judge_poison(c, &v[2])))
         return false;
     if (c->survey)
-        judge_survey(c, j, &v[2]);
+        judge_survey(c, t, &v[2], bytes);
     return true;
 }
 
-/* Where the bytes of a unit are, and how many: 0 behind the end. */
+/* Where the 16 bytes of a unit are, of which [begin, end) are in the row. Those of the first run
+ * lie at an aligned address. */
 struct judge_place {
     const unsigned char *at[3]; /* [1] is not read where there is no second run */
-    uint32_t bytes;
+    uint64_t index;             /* of the element at `begin` */
+    uint32_t begin, end;
 };
 
 static __device__ inline struct judge_place judge_place(const struct check_compare *c,
                                                         struct check_at at)
 {
-    const uint64_t done = at.unit * 16, row_bytes = c->walk_cols * c->size;
+    const uint64_t row_bytes = c->walk_cols * c->size;
+    const struct check_piece piece =
+        check_piece((unsigned char *)c->first + at.row * c->first_pitch, row_bytes, at.unit, 16);
     struct judge_place p;
-    p.at[0] = c->first + at.row * c->first_pitch + done;
-    p.at[1] = c->second ? c->second + at.row * c->second_pitch + done : p.at[0];
-    p.at[2] = c->reference + at.row * row_bytes + done;
-    p.bytes = row_bytes - done < 16 ? (uint32_t)(row_bytes - done) : 16;
-    if (at.row >= c->walk.rows)
-        p.bytes = 0;
+    p.at[0] = piece.unit;
+    p.at[1] = c->second ? c->second + at.row * c->second_pitch + piece.offset : p.at[0];
+    p.at[2] = c->reference + at.row * row_bytes + piece.offset;
+    p.begin = piece.begin;
+    p.end = at.row < c->walk.rows ? piece.end : piece.begin;
+    p.index = at.row * c->walk_cols + ((piece.offset + piece.begin) >> (c->size >> 1));
     return p;
 }
 
 /* Judges a unit element by element. */
 static __device__ inline void judge_unit(const struct check_compare *c, struct judge *j,
-                                         struct check_at at)
+                                         struct judge_tally *t, struct check_at at)
 {
     const struct judge_place p = judge_place(c, at);
-    const uint64_t index = at.row * c->walk_cols + at.unit * 16 / c->size;
-    for (uint32_t k = 0; k * c->size < p.bytes; k++) {
-        const uint32_t d1 = check_read(p.at[0] + k * c->size, c->size);
-        const uint32_t d2 = check_read(p.at[1] + k * c->size, c->size);
-        const uint32_t e = check_read(p.at[2] + k * c->size, c->size);
-        judge_count(j, judge_code(c, d1, d2, e), index + k);
+    uint64_t index = p.index;
+    for (uint32_t k = p.begin; k < p.end; k += c->size) {
+        const uint32_t d1 = check_read(p.at[0] + k, c->size);
+        const uint32_t d2 = check_read(p.at[1] + k, c->size);
+        const uint32_t e = check_read(p.at[2] + k, c->size);
+        judge_count(j, judge_code(c, d1, d2, e), index++);
         if (c->survey && e != c->poison[0]) {
-            j->count[CHECK_SEEN]++;
-            j->count[CHECK_NONZERO] += (e & c->zero_mask) != 0;
+            t->seen++;
+            t->nonzero += (e & c->zero_mask) != 0;
         }
     }
 }
 
 /* Judges a few units at once and moves on. Bit k of the result: unit k needs a look at its
  * elements, because they differ or it is no whole unit. */
-static __device__ inline uint32_t judge_aligned(const struct check_compare *c, struct judge *j,
-                                                struct check_at *at)
+static __device__ inline uint32_t judge_aligned(const struct check_compare *c,
+                                                struct judge_tally *t, struct check_at *at)
 {
     struct check_16 v[JUDGE_ALIGNED][3];
     uint32_t bytes[JUDGE_ALIGNED], odd = 0;
     for (uint32_t k = 0; k < JUDGE_ALIGNED; k++) {
         const struct judge_place p = judge_place(c, *at);
-        bytes[k] = p.bytes;
-        if (p.bytes == 16) {
-            v[k][0] = check_load(p.at[0]);
-            v[k][1] = check_load(p.at[1]);
-            v[k][2] = check_load(p.at[2]);
-        }
+        bytes[k] = p.end - p.begin;
+        if (bytes[k] == 16)
+            for (uint32_t i = 0; i < 3; i++)
+                v[k][i] = check_load(p.at[i]);
         check_next(&c->walk, at);
     }
     for (uint32_t k = 0; k < JUDGE_ALIGNED; k++)
-        if (bytes[k] && (bytes[k] < 16 || !judge_right(c, j, v[k])))
+        if (bytes[k] && (bytes[k] < 16 || !judge_right(c, t, v[k], 16)))
             odd |= 1u << k;
     return odd;
 }
 
 /* Whether a unit that lies anyhow needs a look at its elements. */
-static __device__ inline bool judge_shifted(const struct check_compare *c, struct judge *j,
+static __device__ inline bool judge_shifted(const struct check_compare *c, struct judge_tally *t,
                                             struct check_at at)
 {
     const struct judge_place p = judge_place(c, at);
-    struct check_pair pair[3];
+    struct check_pair second, reference;
     struct check_16 v[3];
-    if (p.bytes < 16)
-        return p.bytes > 0;
-    for (uint32_t i = 0; i < 3; i++)
-        pair[i] = check_load_pair(p.at[i], 16);
-    for (uint32_t i = 0; i < 3; i++)
-        v[i] = check_join(&pair[i], p.at[i], 16);
-    return !judge_right(c, j, v);
+    if (p.begin == p.end)
+        return false;
+    v[0] = check_load(p.at[0]);
+    if (c->together)
+        v[1] = check_load(p.at[1]);
+    else
+        second = check_load_pair(p.at[1], p.begin, p.end);
+    reference = check_load_pair(p.at[2], p.begin, p.end);
+    if (!c->together)
+        v[1] = check_join(&second, (uint32_t)(uintptr_t)p.at[1] & 15);
+    v[2] = check_join(&reference, (uint32_t)(uintptr_t)p.at[2] & 15);
+    for (uint32_t i = 0; i < 3 && p.end - p.begin < 16; i++)
+        check_keep(&v[i], p.begin, p.end);
+    return !judge_right(c, t, v, p.end - p.begin);
 }
 
 __global__ void __launch_bounds__(CHECK_THREADS) check_judge_codes(struct check_args a)
 {
     HIP_DYNAMIC_SHARED(double, lds)
     const struct check_compare c = ((const struct check_compare *)a.table)[blockIdx.y];
+    struct judge_tally t = judge_tally();
     struct judge j = judge_begin();
     if (blockIdx.x >= c.walk.blocks)
         return;
-    for (struct check_at at = check_begin(&c.walk), look = at; at.row < c.walk.rows; look = at)
-        for (uint32_t odd = judge_aligned(&c, &j, &at); odd; odd >>= 1) {
+    for (struct check_at at = check_begin(&c.walk, check_thread()), look = at; at.row < c.walk.rows;
+         look = at)
+        for (uint32_t odd = judge_aligned(&c, &t, &at); odd; odd >>= 1) {
             if (odd & 1)
-                judge_unit(&c, &j, look);
+                judge_unit(&c, &j, &t, look);
             check_next(&c.walk, &look);
         }
-    judge_end(&c, &j, lds, (struct check_result *)a.result + blockIdx.y);
+    judge_end(&c, &j, &t, lds, (struct check_result *)a.result + blockIdx.y);
 }
 EXPORT_KERNEL(check_judge_codes, struct check_args);
 
-/* Four blocks to a multiprocessor: it waits for loads more than it computes. */
-__global__ void __launch_bounds__(CHECK_THREADS, 4) check_judge_shifted(struct check_args a)
+/* Three blocks to a multiprocessor: it waits for loads more than it computes. */
+__global__ void __launch_bounds__(CHECK_THREADS, 3) check_judge_shifted(struct check_args a)
 {
     HIP_DYNAMIC_SHARED(double, lds)
     const struct check_compare c = ((const struct check_compare *)a.table)[blockIdx.y];
+    struct judge_tally t = judge_tally();
     struct judge j = judge_begin();
     if (blockIdx.x >= c.walk.blocks)
         return;
-    for (struct check_at at = check_begin(&c.walk); at.row < c.walk.rows; check_next(&c.walk, &at))
-        if (judge_shifted(&c, &j, at))
-            judge_unit(&c, &j, at);
-    judge_end(&c, &j, lds, (struct check_result *)a.result + blockIdx.y);
+    for (struct check_at at = check_begin(&c.walk, check_thread()); at.row < c.walk.rows;
+         check_next(&c.walk, &at))
+        if (judge_shifted(&c, &t, at))
+            judge_unit(&c, &j, &t, at);
+    judge_end(&c, &j, &t, lds, (struct check_result *)a.result + blockIdx.y);
 }
 EXPORT_KERNEL(check_judge_shifted, struct check_args);

@@ -13,8 +13,11 @@
 
 enum {
     CHECK_THREADS = 256,
-    CHECK_MAX_BLOCKS = 2112,           /* for one entry */
-    CHECK_EXACT = 4,                   /* elements of a unit of an exact comparison */
+    CHECK_MAX_BLOCKS = 2112, /* for one entry */
+    CHECK_FILL_BYTES = 64,   /* of a unit of a fill of rows, by two threads */
+    CHECK_FILL_LANES = 32,   /* threads of which all but the last two fill units */
+    CHECK_FILL_WALKERS = CHECK_THREADS / 2 - CHECK_THREADS / CHECK_FILL_LANES,
+    CHECK_EXACT = 4,                   /* elements of a thread in an exact comparison */
     CHECK_FIRST = 8,                   /* places of wrong elements that a result has */
     CHECK_COLUMN_SUMS = 1 << 17,       /* columns * slabs of rows, at most, unless slabs == 1 */
     CHECK_PERIOD_MAX = 4096,           /* bytes of a pattern in memory */
@@ -27,24 +30,27 @@ struct check_args {
     void *result;      /* one for each entry; fill and poison have none */
 };
 
-/* How the threads of an entry walk over `rows` rows of `per_row` units: thread t starts at unit t,
- * and goes on by the number of all threads, which is step_rows rows and step_units units. */
+/* How the walkers of an entry, which are threads or some threads together, walk over `rows` rows of
+ * `per_row` units: walker i starts at unit i, and goes on by the number of all walkers, which is
+ * step_rows rows and step_units units. */
 struct check_walk {
     uint64_t rows, per_row;
     uint64_t step_rows, step_units;
     uint32_t blocks; /* blocks.x beyond have nothing to do */
 };
 
-/* Values of harness/case/fill.h. A unit is 16 bytes of random bits. */
+/* Values of harness/case/fill.h. A unit is CHECK_FILL_BYTES at an aligned address, of which the row
+ * has all or some. */
 struct check_fill {
-    struct check_walk walk;
+    struct check_walk walk; /* of CHECK_FILL_WALKERS in each block */
     unsigned char *out;
-    uint64_t cols, pitch; /* in elements, in bytes */
+    uint64_t row_bytes, pitch;
     uint64_t seed;
     uint64_t range; /* FILL_EXACT and codes: high - low + 1 */
     uint32_t stream;
     int32_t low, high;
     uint32_t dtype, kind; /* enum dtype, enum fill_kind */
+    uint32_t straight;    /* one row at an aligned address, as the random bits are drawn */
 };
 
 /* Bytes: `rows` times row_bytes, `pitch` bytes apart. A unit is 16 bytes at an aligned address
@@ -90,19 +96,21 @@ enum check_sum { CHECK_DOT, CHECK_GOT2, CHECK_WANT2, CHECK_DIFF2, CHECK_SUMS };
 
 /* An output and its reference, as harness/check/compare.h sees them. The reference is dense. */
 struct check_compare {
-    struct check_walk walk; /* of the judge: units of 16 bytes, or four elements (exact) */
+    struct check_walk walk;              /* of the judge: units of 16 bytes; exact: see `lanes` */
     const unsigned char *first, *second; /* second may be NULL */
     const unsigned char *reference;      /* doubles when `exact`, else elements of the dtype */
     uint64_t first_pitch, second_pitch;  /* bytes */
     uint64_t walk_cols;                  /* elements of a row of the walk */
     uint64_t rows, cols;
     uint32_t dtype, size, policy, exact;
-    uint32_t aligned; /* all rows start at multiples of 16 bytes */
+    uint32_t aligned;  /* all rows start at multiples of 16 bytes */
+    uint32_t together; /* the rows of both runs start as far behind one */
     uint32_t poison[2];
     uint64_t reference_poison; /* exact: its bits */
     uint32_t zero_mask;        /* the bits that make a value differ from zero */
     uint32_t survey;           /* count CHECK_NONZERO and CHECK_SEEN */
     uint32_t row_lanes;        /* threads that share a row's sums, a power of two */
+    uint32_t lanes;            /* exact: threads that share a unit of CHECK_EXACT elements each */
     uint64_t slabs, slab_rows;
     double ulp, relative, absolute;
     double min_normal, half_unit, inf_from; /* POLICY_BOUND */
@@ -118,6 +126,7 @@ struct check_result {
     double sum[4];
     double worst_row, worst_col; /* squared relative errors */
     unsigned long long row, col;
+    unsigned long long done; /* blocks, while they run; zero behind the last */
 };
 
 #define CHECK_NOWHERE (~0ull)

@@ -12,7 +12,7 @@ enum { MAX_REGIONS = INSPECT_RUNS * 5 * OP_MAX_TENSORS };
 /* Parts of device memory begin at multiples of this, parts of a parcel at multiples of ROOM. */
 enum { PART = 256, ROOM = 16 };
 
-/* What is sent in one piece: tables, and zeros where answers are to be. */
+/* Tables and small inputs, which are sent in one piece. */
 enum { PARCEL = 128 << 10 };
 
 /* References up to this size, all together, are sent in one piece. */
@@ -167,6 +167,7 @@ static bool take_pads(struct inspection *in, struct error *err)
     if (!in->canaries || !reference || !work)
         return false;
     in->device_parcel = in->canaries + ARENA_RED_ZONE + ARENA_MAX_ALIGN;
+    in->device_answer = in->device_parcel + PARCEL;
     in->device_reference = reference;
     in->reference_bytes = references;
     for (size_t i = 0; i < in->subjects; i++) {
@@ -188,15 +189,12 @@ static bool send_canaries(struct inspection *in, struct error *err)
 
 /* --- Tables --- */
 
-/* Makes room in the parcel; where that is on the device. `from` NULL: zeros. */
+/* Adds to the parcel; where that is on the device. */
 static unsigned char *pack(struct inspection *in, const void *from, size_t bytes)
 {
     const size_t at = in->packed;
     in->packed += (bytes + ROOM - 1) / ROOM * ROOM;
-    if (from)
-        memcpy(in->parcel + at, from, bytes);
-    else
-        memset(in->parcel + at, 0, bytes);
+    memcpy(in->parcel + at, from, bytes);
     return in->device_parcel + at;
 }
 
@@ -308,7 +306,7 @@ static void add_compares(struct inspection *in)
 
 /* An upper limit of what pack() is asked for. */
 _Static_assert(sizeof(((struct inspection *)0)->fill) + sizeof(((struct inspection *)0)->region) +
-                       sizeof(((struct inspection *)0)->compare) + ANSWERS +
+                       sizeof(((struct inspection *)0)->compare) +
                        OP_MAX_TENSORS * CHECK_PERIOD_MAX + 4 * ROOM <=
                    PARCEL,
                "a parcel has room for all tables");
@@ -333,7 +331,6 @@ static bool send_tables(struct inspection *in, struct error *err)
     in->device_fill = pack(in, in->fill, in->fills * sizeof(in->fill[0]));
     in->device_region = pack(in, in->region, in->regions * sizeof(in->region[0]));
     in->device_compare = pack(in, in->compare, in->subjects * sizeof(in->compare[0]));
-    in->device_answer = pack(in, NULL, answers_end(in));
     return write(in, in->device_parcel, in->parcel, in->packed, err);
 }
 
@@ -400,9 +397,9 @@ static bool send_reference(struct inspection *in, const struct ref_io *ref, stru
 bool inspect_check(struct inspection *in, const struct ref_io *ref, struct error *err)
 {
     struct plan plan = {.count = 0};
-    check_scan_steps(&plan, in->region, in->outside, in->device_region, in->device_answer);
-    check_compare_steps(&plan, in->compare, in->subjects, in->device_compare,
-                        in->device_answer + results_at(in));
+    check_scan_plan(&plan, in->region, in->outside, in->device_region, in->device_answer);
+    check_compare_plan(&plan, in->compare, in->subjects, in->device_compare,
+                       in->device_answer + results_at(in));
     return send_reference(in, ref, err) && enqueue(in, &plan, err) &&
            driver_of(in)->read(in->bind->runner, in->answer, in->device_answer, answers_end(in),
                                err);
