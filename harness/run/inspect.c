@@ -50,7 +50,7 @@ struct inspection {
     struct check_compare compare[OP_MAX_TENSORS];
     struct owner owner[MAX_REGIONS];
     size_t fills, regions, outside;
-    const void *device_fill, *device_region, *device_compare;
+    const void *device_fill, *device_region, *device_compare; /* those in the parcel */
 
     struct subject subject[OP_MAX_TENSORS]; /* those with a reference of doubles first */
     size_t subjects;
@@ -160,8 +160,8 @@ static bool take_pads(struct inspection *in, struct error *err)
         reference_at[i] = add_part(&references, reference_bytes(&in->subject[i].tensor));
         work_at[i] = add_part(&works, check_workspace(&in->subject[i].tensor));
     }
-    in->canaries =
-        driver_of(in)->pad(device, PAD_TABLES, ARENA_RED_ZONE + ARENA_MAX_ALIGN + PARCEL, err);
+    in->canaries = driver_of(in)->pad(device, PAD_TABLES,
+                                      ARENA_RED_ZONE + ARENA_MAX_ALIGN + PARCEL + ANSWERS, err);
     unsigned char *reference = driver_of(in)->pad(device, PAD_REFERENCE, references, err);
     unsigned char *work = driver_of(in)->pad(device, PAD_WORK, works, err);
     if (!in->canaries || !reference || !work)
