@@ -91,6 +91,7 @@ static void scrub_environment(void)
         "HSA_TOOLS_LIB",
         "HSA_XNACK",
         "HIP_LAUNCH_BLOCKING",
+        "HIP_SKIP_ABORT_ON_GPU_ERROR",
         "ROCP_TOOL_LIB",
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -224,6 +224,7 @@ static void reads_what_a_dying_worker_printed(void **state)
     struct verdict next = judge(pool, doctor_case(DOCTOR_NONE));
     struct verdict before = judge(pool, doctor_case(DOCTOR_READ_BEFORE));
     struct verdict wild = judge(pool, doctor_case(DOCTOR_WILD));
+    struct verdict trap = judge(pool, doctor_case(DOCTOR_TRAP));
     pool_destroy(pool);
     dup2(ours, STDERR_FILENO);
     close(ours);
@@ -242,6 +243,9 @@ static void reads_what_a_dying_worker_printed(void **state)
     assert_int_equal(before.offset, -4096);
     assert_int_equal(wild.kind, VERDICT_FAULT);
     assert_int_equal(wild.detector, DETECTOR_TRAP);
+    assert_true(defect_reported(&defects[DOCTOR_TRAP], &trap, true));
+    assert_string_equal(trap.signature, "trap");
+    assert_non_null(strstr(trap.text, "the runtime: :0:rocdevice.cpp"));
     const char *first = strstr(printed, "Memory access fault by GPU");
     assert_non_null(first);
     assert_non_null(strstr(first + 1, "Memory access fault by GPU"));

@@ -65,6 +65,22 @@ bool gpu_fault_parse_rocm(const char *text, struct gpu_fault *out)
     return true;
 }
 
+bool gpu_fault_parse_rocm_queue(const char *text, char *status, size_t size)
+{
+    static const char before[] = "aborting with error :", prefix[] = "HSA_STATUS_";
+    const char *error = strstr(text, before);
+    if (!error)
+        return false;
+    error += strlen(before);
+    error += strspn(error, " ");
+    size_t length = strspn(error, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    if (strncmp(error, prefix, strlen(prefix)) != 0 || length >= size)
+        return false;
+    memcpy(status, error, length);
+    status[length] = '\0';
+    return true;
+}
+
 int gpu_fault_log_open(void)
 {
     const char *path = getenv("HARNESS_KERNEL_LOG");

@@ -6,6 +6,7 @@
 #define HARNESS_GPU_FAULT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { GPU_FAULT_PAGE = 4096 }; /* an address stands for the page that begins there */
@@ -25,6 +26,10 @@ bool gpu_fault_parse_nvidia(const char *line, struct gpu_fault *);
 
 /* Reads ROCm's "Memory access fault by GPU node-2 ... on address 0x7f2b00200000. Reason: ...". */
 bool gpu_fault_parse_rocm(const char *text, struct gpu_fault *);
+
+/* Reads what it prints of a queue that it gives up, "... aborting with error :
+ * HSA_STATUS_ERROR_EXCEPTION: ... code: 0x1016": the name of the status, in `status`. */
+bool gpu_fault_parse_rocm_queue(const char *text, char *status, size_t size);
 
 /* Opens the kernel log, /dev/kmsg or the file that $HARNESS_KERNEL_LOG names, behind what stands
  * there now; -1 when it may not be read. */

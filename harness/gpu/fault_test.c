@@ -85,6 +85,21 @@ static void reads_rocm_faults(void **state)
     assert_false(gpu_fault_parse_rocm("Memory access fault by GPU node-1", &f));
 }
 
+static void reads_rocm_queue_errors(void **state)
+{
+    char status[64], few[8];
+    (void)state;
+    assert_true(gpu_fault_parse_rocm_queue(
+        ":0:rocdevice.cpp :3587: 12d us:  Callback: Queue 0x7f1 aborting with error : "
+        "HSA_STATUS_ERROR_EXCEPTION: An HSAIL operation resulted in a hardware exception. code: "
+        "0x1016\n",
+        status, sizeof(status)));
+    assert_string_equal(status, "HSA_STATUS_ERROR_EXCEPTION");
+    assert_false(gpu_fault_parse_rocm_queue("aborting with error : HSA_STATUS_ERROR", few, 8));
+    assert_false(gpu_fault_parse_rocm_queue("aborting with error : 7", status, sizeof(status)));
+    assert_false(gpu_fault_parse_rocm_queue("all is well", status, sizeof(status)));
+}
+
 /* A file in place of the kernel log. */
 static int make_log(char path[32])
 {
@@ -135,8 +150,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_nvidia_faults), cmocka_unit_test(knows_what_is_no_fault),
-        cmocka_unit_test(reads_rocm_faults),   cmocka_unit_test(finds_its_own_fault),
-        cmocka_unit_test(lives_without_a_log),
+        cmocka_unit_test(reads_rocm_faults),   cmocka_unit_test(reads_rocm_queue_errors),
+        cmocka_unit_test(finds_its_own_fault), cmocka_unit_test(lives_without_a_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,40 @@ static void read_tail(const struct crash *crash, char *text, size_t size)
     text[n > 0 ? n : 0] = '\0';
 }
 
+/* Quotes in the verdict's text the line of the log that begins with or has `what`. */
+static void quote(struct verdict *v, const char *text, const char *what)
+{
+    const char *line = strstr(text, what);
+    while (line > text && line[-1] != '\n')
+        line--;
+    snprintf(v->text, sizeof(v->text), "the runtime: %.*s", (int)strcspn(line, "\n"), line);
+}
+
+/* A fault without an address: the runtime gave the queue up. */
+static bool judge_queue(const char *text, struct verdict *v)
+{
+    static const struct {
+        const char *status, *signature;
+    } causes[] = {
+        {"HSA_STATUS_ERROR_EXCEPTION", "trap"},
+        {"HSA_STATUS_ERROR_ILLEGAL_INSTRUCTION", "illegal instruction"},
+        {"HSA_STATUS_ERROR_MEMORY_APERTURE_VIOLATION", "wild address"},
+        {"HSA_STATUS_ERROR_MEMORY_FAULT", "wild address"},
+    };
+    const char *signature = "device error";
+    char status[64];
+    if (!gpu_fault_parse_rocm_queue(text, status, sizeof(status)))
+        return false;
+    for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+        if (!strcmp(causes[i].status, status))
+            signature = causes[i].signature;
+    memset(v, 0, sizeof(*v));
+    quote(v, text, status);
+    snprintf(v->summary, sizeof(v->summary), "%s, reported as %s", signature, status);
+    verdict_set(v, VERDICT_FAULT, DETECTOR_TRAP, signature);
+    return true;
+}
+
 bool crash_judge(const struct crash *crash, struct verdict *v)
 {
     char text[8192];
@@ -111,10 +145,9 @@ bool crash_judge(const struct crash *crash, struct verdict *v)
         return false;
     read_tail(crash, text, sizeof(text));
     if (!gpu_fault_parse_rocm(text, &fault))
-        return false;
-    const char *line = strstr(text, "Memory access fault");
+        return judge_queue(text, v);
     memset(v, 0, sizeof(*v));
-    snprintf(v->text, sizeof(v->text), "the runtime: %.*s", (int)strcspn(line, "\n"), line);
+    quote(v, text, "Memory access fault");
     f.is_write = fault.is_write;
     f.direction_known = fault.direction_known;
     const struct crash_note *note = crash->note;
@@ -122,9 +155,7 @@ bool crash_judge(const struct crash *crash, struct verdict *v)
         crash_in_tensor(v, note->tensor[f.at.slot].name, note->tensor[f.at.slot].bytes, &f);
         return true;
     }
-    v->kind = VERDICT_FAULT;
-    v->detector = DETECTOR_TRAP;
-    snprintf(v->signature, sizeof(v->signature), "wild address");
     snprintf(v->summary, sizeof(v->summary), "access in the page at 0x%" PRIx64, fault.address);
+    verdict_set(v, VERDICT_FAULT, DETECTOR_TRAP, "wild address");
     return true;
 }

@@ -1,9 +1,9 @@
 /*
  * What a dying worker leaves. ROCm's runtime answers a fault by a line on stderr, which has the
- * address, and abort(): there is nobody left in the process to judge. So on a HIP device a worker's
- * stderr is a memory file that the supervisor keeps, and before each launch the worker notes in
- * shared memory which tensor is where. The supervisor joins the two when the worker is dead, and
- * passes on to its own stderr whatever was printed.
+ * address or names the exception, and abort(): there is nobody left in the process to judge. So on
+ * a HIP device a worker's stderr is a memory file that the supervisor keeps, and before each launch
+ * the worker notes in shared memory which tensor is where. The supervisor joins the two when the
+ * worker is dead, and passes on to its own stderr whatever was printed.
  */
 #ifndef HARNESS_RUN_CRASH_H
 #define HARNESS_RUN_CRASH_H

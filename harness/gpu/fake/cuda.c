@@ -220,6 +220,14 @@ static int memory_fault(const struct cpu_finding *f)
             f->address & ~(uintptr_t)0xfff);
     abort();
 }
+
+static int exception(void)
+{
+    fprintf(stderr, ":0:rocdevice.cpp :3587: 1d us:  Callback: Queue 0x1000 aborting with error : "
+                    "HSA_STATUS_ERROR_EXCEPTION: An HSAIL operation resulted in a hardware "
+                    "exception. code: 0x1016\n");
+    abort();
+}
 #else
 static void log_fault(const struct cpu_finding *f)
 {
@@ -246,6 +254,11 @@ static int memory_fault(const struct cpu_finding *f)
 {
     log_fault(f);
     return broken = GPU_ILLEGAL_ADDRESS;
+}
+
+static int exception(void)
+{
+    return broken = GPU_LAUNCH_FAILED;
 }
 #endif
 
@@ -292,7 +305,7 @@ static int run(const struct command *c)
     case CPU_TIMEOUT:
         return broken = GPU_NOT_READY; /* forever */
     default:
-        return broken = GPU_LAUNCH_FAILED;
+        return exception();
     }
 }
 
