@@ -3,8 +3,9 @@
  * at its chunks; the last block has threads without a row. A chunk lies in one scale group or in
  * two.
  *
- * What a case leaves the same for all elements is asked once per chunk, by calls with constants.
- * `f32`, whether the output is, is such a constant everywhere: it says how long a chunk is.
+ * What is the same for all elements of a case is asked once per chunk, by calls with constants.
+ * `f32`, whether the output is, is such a constant everywhere: it says how long a chunk is. What a
+ * compiler for CPUs would not copy into each of its callers by itself is forced.
  */
 #include "kernels/dequant.h"
 #include "kernels/kernel.h"
@@ -338,9 +339,10 @@ static __device__ inline float dequant_product(float x, float scale)
     return MUTANT(FLUSH) && y > -0x1p-126f && y < 0x1p-126f ? 0.0f * y : y;
 }
 
-static __device__ inline void dequant_finish(const struct dequant_args *a,
-                                             const struct dequant_row *row,
-                                             const struct dequant_chunk *c, bool wide, bool f32)
+static __device__ __forceinline__ void dequant_finish(const struct dequant_args *a,
+                                                      const struct dequant_row *row,
+                                                      const struct dequant_chunk *c, bool wide,
+                                                      bool f32)
 {
     const uint32_t length = dequant_length(f32);
     const float scale = dequant_scale(a, c->scale);
@@ -410,8 +412,8 @@ static __device__ inline void dequant_touch(const struct dequant_args *a, const 
 #endif
 
 /* The columns of a lane of a row. */
-static __device__ inline void dequant_lane(const struct dequant_args *a, uint32_t row,
-                                           uint32_t lane, bool f32)
+static __device__ __forceinline__ void dequant_lane(const struct dequant_args *a, uint32_t row,
+                                                    uint32_t lane, bool f32)
 {
     const struct dequant_row r = dequant_row_of(a, row, f32);
     const uint32_t length = dequant_length(f32), step = length << a->lanes_shift;
