@@ -1,7 +1,7 @@
 /*
  * dequant, host side: see refs/dequant.h for what it computes.
  *
- * One kernel: 16 columns per thread, as many rows per block as fit.
+ * One kernel: some threads per row, as many rows per block as fit.
  */
 #include "kernels/dequant.h"
 
@@ -348,15 +348,35 @@ static size_t tensors(const struct kase *kase, struct tensor out[OP_MAX_TENSORS]
 
 /* --- Plan --- */
 
-/* Threads that share a row: the power of two at or above its chunks. */
-static uint32_t lanes_of(const struct kase *kase)
+static uint32_t chunk_of(const struct kase *kase)
 {
-    const uint64_t chunks = ceil_div((uint64_t)kase->value[DQ_COLS], DEQUANT_CHUNK);
-    uint32_t lanes = 1;
+    return kase->value[DQ_OUT] == DQ_OUT_F32 ? DEQUANT_CHUNK_F32 : DEQUANT_CHUNK;
+}
 
-    while (lanes < chunks && lanes < DEQUANT_BLOCK)
-        lanes *= 2;
-    return lanes;
+/* Threads that share a row, as the exponent of two: at or above its chunks, within limits. */
+static uint32_t lanes_shift(const struct kase *kase)
+{
+    const uint64_t chunks = ceil_div((uint64_t)kase->value[DQ_COLS], chunk_of(kase));
+    uint32_t shift = 0;
+
+    while (1u << shift < chunks && 1u << shift < DEQUANT_LANES)
+        shift++;
+    return shift;
+}
+
+/* Whether some thread of a row has chunks ahead. */
+static bool goes_ahead(const struct kase *kase)
+{
+    const uint64_t ahead = kase->value[DQ_OUT] == DQ_OUT_F32 ? DEQUANT_AHEAD_F32 : DEQUANT_AHEAD;
+    const uint64_t before = (ahead - 1) << lanes_shift(kase);
+
+    return is_wide(kase) && (uint64_t)kase->value[DQ_COLS] >= (before + 1) * chunk_of(kase);
+}
+
+/* The exponent of a power of two. */
+static uint32_t shift_of(uint32_t power)
+{
+    return (uint32_t)__builtin_ctz(power);
 }
 
 /* Elements between rows of the scale; of a shuffled one, the bytes of a padded row. */
@@ -390,16 +410,16 @@ static struct dequant_args arguments(const struct kase *kase, const struct tenso
         .code_stride = MUTANT(B51) ? tensor[DQ_T_CODES].cols : tensor[DQ_T_CODES].stride,
         .out_stride = MUTANT(B51b) ? tensor[DQ_T_OUT].cols : tensor[DQ_T_OUT].stride,
         .scale_stride = scale_pitch(kase, &tensor[DQ_T_SCALE]),
-        .rows = rows_of(kase),
+        .rows = (uint32_t)rows_of(kase),
         .expert_rows = (uint32_t)kase->value[DQ_ROWS],
         .cols = (uint32_t)kase->value[DQ_COLS],
-        .lanes = lanes_of(kase),
+        .lanes_shift = lanes_shift(kase),
         .scale_rows = (uint32_t)scale_rows(kase),
-        .scale_height = MUTANT(TENSOR_BY_ROW) && kase->value[DQ_SCALE] == DQ_F32_TENSOR
-                            ? 1
-                            : scale_height(kase),
+        .scale_rows_shift = MUTANT(TENSOR_BY_ROW) && kase->value[DQ_SCALE] == DQ_F32_TENSOR
+                                ? 0
+                                : shift_of(scale_height(kase)),
         .first_row = missing_rows(kase),
-        .scale_width = scale_width(kase),
+        .scale_cols_shift = shift_of(scale_width(kase)),
         .first_col = missing_cols(kase),
         .code_kind = MUTANT(B25) && kase->value[DQ_CODES] == DQ_FP4 ? DEQUANT_FN
                                                                     : codes[kase->value[DQ_CODES]],
@@ -416,7 +436,7 @@ static void plan(const struct kase *kase, const struct tensor *tensor, void *con
                  struct plan *out)
 {
     const struct dequant_args a = arguments(kase, tensor, device);
-    const uint64_t blocks = ceil_div(a.rows, DEQUANT_BLOCK / a.lanes);
+    const uint64_t blocks = ceil_div(a.rows, DEQUANT_BLOCK >> a.lanes_shift);
 
     if (a.nan_count && !MUTANT(COUNT_DIRTY))
         plan_memset(out, a.nan_count, 0, sizeof(*a.nan_count));
@@ -455,15 +475,15 @@ static const char *reach(const struct kase *kase)
 static void dispatch_key(const struct kase *kase, char *out, size_t size)
 {
     const uint64_t cols = (uint64_t)kase->value[DQ_COLS];
-    const uint32_t lanes = lanes_of(kase);
+    const uint32_t lanes = 1u << lanes_shift(kase), chunk = chunk_of(kase);
 
     snprintf(out, size,
-             "%s/%s/%s/%s/%s lanes%u tail%d surplus%d first%d split%d pad%d experts%d %s",
+             "%s/%s/%s/%s/%s lanes%u ahead%d tail%d surplus%d first%d split%d pad%d experts%d %s",
              codes_names[kase->value[DQ_CODES]], scale_names[kase->value[DQ_SCALE]],
              out_names[kase->value[DQ_OUT]], bf16_names[kase->value[DQ_BF16]],
-             is_wide(kase) ? "wide" : "narrow", lanes, cols % DEQUANT_CHUNK != 0,
+             is_wide(kase) ? "wide" : "narrow", lanes, goes_ahead(kase), cols % chunk != 0,
              rows_of(kase) % (DEQUANT_BLOCK / lanes) != 0, missing_rows(kase) != 0,
-             missing_cols(kase) % DEQUANT_CHUNK != 0,
+             missing_cols(kase) % chunk != 0,
              4 * (kase->value[DQ_IN_PAD] != 0) + 2 * (kase->value[DQ_OUT_PAD] != 0) +
                  (kase->value[DQ_SCALE_PAD] != 0),
              kase->value[DQ_EXPERTS] > 1, reach(kase));

@@ -40,6 +40,14 @@
 #define EXPORT_KERNEL_NO_SYNC(NAME, ARGS) struct kernel
 #endif
 
+/* Before a loop: a GPU's compiler unrolls it, so that arrays which its counter indexes stay in
+ * registers. */
+#if defined(HIP_CPU_H)
+#define KERNEL_UNROLL
+#else
+#define KERNEL_UNROLL _Pragma("unroll")
+#endif
+
 #include "kernels/buffer.h"
 #include "kernels/wave.h"
 

@@ -4,7 +4,8 @@
  * parameter, and the conversion is integer arithmetic, which no mode of the device's float unit can
  * change. No tables and no branches: the compiler vectorises these on the CPU. A device's own
  * instruction is used where it gives the same bits: fp8 of the device's own kind on gfx942 and
- * gfx950, bf16 on gfx950.
+ * gfx950, bf16 on gfx950, those of hip/nvidia.h on NVIDIA. There, where arithmetic has but one NaN,
+ * so have these.
  *
  * A kernel includes this behind its device header. Besides that header's `__device__` it needs
  * nothing.
@@ -88,12 +89,16 @@ static __device__ inline uint32_t num_bf16_nearest(float x)
  * Otherwise to nearest even; a NaN stays one, its last kept bit set where payload was dropped. */
 static __device__ inline uint16_t num_bf16_encode(float x, int truncate)
 {
+#if defined(__CUDACC__)
+    return truncate ? (uint16_t)(num_bits(x) >> 16) : hip_to_bf16(x);
+#else
     const uint32_t bits = num_bits(x);
     const uint32_t nan = (bits & 0x7FFFFFFFu) > 0x7F800000u;
     const uint32_t kept = bits | ((bits & 0xFFFFu) ? 0x10000u : 0u);
     const uint32_t nearest = num_bf16_nearest(x);
 
     return (uint16_t)((truncate ? bits : (nan ? kept : nearest)) >> 16);
+#endif
 }
 
 /* --- fp16 --- */
@@ -113,6 +118,9 @@ static __device__ inline float num_f16_decode(uint16_t code)
 /* To nearest even, Inf from 65520 on; a NaN becomes quiet and keeps sign and upper payload. */
 static __device__ inline uint16_t num_f16_encode(float x)
 {
+#if defined(__CUDACC__)
+    return hip_to_f16(x);
+#else
     const uint32_t bits = num_bits(x);
     const uint32_t magnitude = bits & 0x7FFFFFFFu;
     const uint32_t inside = magnitude < 0x47800000u ? magnitude : 0x47800000u; /* 65536: Inf */
@@ -120,12 +128,16 @@ static __device__ inline uint16_t num_f16_encode(float x)
     const uint32_t nan = 0x7E00u | ((bits >> 13) & 0x3FFu);
 
     return (uint16_t)(((bits >> 16) & 0x8000u) | (magnitude > 0x7F800000u ? nan : number));
+#endif
 }
 
 /* --- fp8 e4m3 --- */
 
 static __device__ inline float num_fp8_decode(uint8_t code, int fnuz)
 {
+#if defined(__CUDACC__)
+    return hip_from_fp8(code, fnuz);
+#else
     const uint32_t sign = ((uint32_t)code & 0x80u) << 24;
     const uint32_t magnitude = (uint32_t)code & 0x7Fu;
     const uint32_t bias = fnuz ? 8u : 7u;
@@ -140,6 +152,7 @@ static __device__ inline float num_fp8_decode(uint8_t code, int fnuz)
         return nan ? num_float(0x7FC00000u) : __builtin_amdgcn_cvt_f32_fp8((int)code, 0);
 #endif
     return num_float(nan ? 0x7FC00000u : sign | finite);
+#endif
 }
 
 /* The quantisers' store: clamp to the largest value first (Inf too), then to nearest even. fnuz
@@ -169,12 +182,16 @@ static __device__ inline uint8_t num_fp8_encode(float x, int fnuz)
 /* Bits 3..0 count. */
 static __device__ inline float num_e2m1_decode(uint8_t code)
 {
+#if defined(__CUDACC__)
+    return hip_from_e2m1(code);
+#else
     const uint32_t sign = ((uint32_t)code & 8u) << 28;
     const uint32_t magnitude = (uint32_t)code & 7u;
     const uint32_t subnormal = magnitude ? 0x3F000000u : 0u; /* 0.5 */
     const uint32_t normal = (magnitude << 22) + ((127u - 1u) << 23);
 
     return num_float(sign | (magnitude < 2u ? subnormal : normal));
+#endif
 }
 
 /* Saturates at 6, NaN too. ties_away: the software path of targets without the instruction, which

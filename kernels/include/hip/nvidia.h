@@ -54,4 +54,40 @@ static __device__ inline float atomicMin(float *p, float v)
     return __uint_as_float(atomicMax((unsigned *)p, __float_as_uint(v)));
 }
 
+/* Conversions of kernels/numeric.h. The only NaN that comes out is 0x7FFF, in fp32 0x7FFFFFFF. */
+
+static __device__ inline uint16_t hip_to_bf16(float x)
+{
+    uint16_t code;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(code) : "f"(x));
+    return code;
+}
+
+static __device__ inline uint16_t hip_to_f16(float x)
+{
+    uint16_t code;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(code) : "f"(x));
+    return code;
+}
+
+/* The instruction converts two codes of e4m3fn. Other codes are, moved to their places in fp32, the
+ * value but for the exponent's bias. */
+static __device__ inline float hip_from_fp8(uint8_t code, int fnuz)
+{
+    const uint32_t moved = (code & 0x80u) << 24 | (code & 0x7Fu) << 20;
+    uint32_t halves;
+    float x;
+    if (fnuz)
+        return code == 0x80u ? __uint_as_float(0x7FFFFFFFu) : __uint_as_float(moved) * 0x1p119f;
+    asm("cvt.rn.f16x2.e4m3x2 %0, %1;" : "=r"(halves) : "h"((uint16_t)code));
+    asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"((uint16_t)halves));
+    return x;
+}
+
+/* Bits 3..0 count. */
+static __device__ inline float hip_from_e2m1(uint8_t code)
+{
+    return __uint_as_float((code & 8u) << 28 | (code & 7u) << 22) * 0x1p126f;
+}
+
 #endif
