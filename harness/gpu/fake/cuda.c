@@ -288,7 +288,7 @@ static int run(const struct command *c)
                                 .block = {c->block[0], c->block[1], c->block[2]},
                                 .dynamic_lds = c->dynamic_lds,
                                 .wave_size = WAVE,
-                                .time_limit_s = 0.2};
+                                .time_limit_s = 2};
     if (c->kernel && !strncmp(c->kernel->name, "check_", 6))
         launch.time_limit_s = 60; /* gigabytes take a processor some time */
     if (!c->kernel) {
