@@ -6,6 +6,8 @@
  */
 #include "kernels/group_quant_chunk.h"
 
+enum { GQ_GROUP_CHUNKS = 4 }; /* of the largest group */
+
 /* Byte of the scale of row x, group y: tiles of 32 x 8 scales, in which the rows 16 apart and the
  * groups 4 apart that one matrix instruction needs share a word. */
 static __device__ inline uint64_t gq_shuffled(uint64_t x, uint32_t y, uint32_t pitch)
@@ -98,14 +100,20 @@ struct gq_place {
 static __device__ inline struct gq_place gq_place_of(const struct group_quant_args *a,
                                                      uint32_t lanes)
 {
-    const uint32_t block = a->row_blocks ? blockIdx.x % a->row_blocks : blockIdx.x;
-    const uint32_t lane = block * blockDim.x + threadIdx.x;
-    const uint32_t group = lane / lanes;
+    const uint32_t share = lanes / 2; /* the logarithm of 1, 2 or 4 */
     struct gq_place place;
+    uint32_t lane;
 
-    place.row = a->row_blocks ? blockIdx.x / a->row_blocks : group / a->pitch;
-    place.y = a->row_blocks ? group : group % a->pitch;
-    place.part = lane % lanes;
+    if (a->row_blocks) {
+        place.row = blockIdx.x / a->row_blocks;
+        lane = blockIdx.x % a->row_blocks * blockDim.x + threadIdx.x;
+        place.y = lane >> share;
+    } else {
+        lane = blockIdx.x * blockDim.x + threadIdx.x;
+        place.row = (lane >> share) / a->pitch;
+        place.y = (lane >> share) % a->pitch;
+    }
+    place.part = lane & (lanes - 1);
     return place;
 }
 
@@ -194,7 +202,7 @@ __global__ void __launch_bounds__(GROUP_QUANT_BLOCK) group_quant_whole(struct gr
     const uint32_t width = a.group_chunks * GQ_CHUNK;
     const uint64_t first = (uint64_t)place.y * width;
     const uint64_t end = first + width < a.cols ? first + width : a.cols;
-    struct gq_chunk chunk;
+    struct gq_chunk chunk[GQ_GROUP_CHUNKS];
     uint32_t most = 0;
     float inverse;
 
@@ -203,18 +211,22 @@ __global__ void __launch_bounds__(GROUP_QUANT_BLOCK) group_quant_whole(struct gr
 #endif
     if (!gq_has_group(&a, &place, counted))
         return;
-    for (uint64_t col = first; col < end; col += GQ_CHUNK) {
-        uint32_t part;
+    KERNEL_UNROLL
+    for (uint32_t i = 0; i < GQ_GROUP_CHUNKS; i++)
+        if (first + i * GQ_CHUNK < end)
+            chunk[i] = gq_load(&a, &input, place.row, first + i * GQ_CHUNK);
+    KERNEL_UNROLL
+    for (uint32_t i = 0; i < GQ_GROUP_CHUNKS; i++)
+        if (first + i * GQ_CHUNK < end) {
+            const uint32_t part = gq_chunk_max(&chunk[i]);
 
-        chunk = gq_load(&a, &input, place.row, col);
-        part = gq_chunk_max(&chunk);
-        most = part > most ? part : most;
-    }
+            most = part > most ? part : most;
+        }
     inverse = gq_group_scale(&a, gq_decode(&a, (uint16_t)most),
                              gq_scale_index(&a, place.row, place.y, counted), true);
-    for (uint64_t col = first; col < end; col += GQ_CHUNK) {
-        chunk = gq_load(&a, &input, place.row, col);
-        gq_write(&a, place.row, col, &chunk, inverse);
-    }
+    KERNEL_UNROLL
+    for (uint32_t i = 0; i < GQ_GROUP_CHUNKS; i++)
+        if (first + i * GQ_CHUNK < end)
+            gq_write(&a, place.row, first + i * GQ_CHUNK, &chunk[i], inverse);
 }
 EXPORT_KERNEL_NO_SYNC(group_quant_whole, struct group_quant_args);

@@ -17,8 +17,10 @@
 /* The smallest amax of a row or a tensor that makes a scale of its own. */
 #define GQ_ROW_FLOOR 0x1p-100f
 
+/* Two columns to a word, the first in its lower half: a GPU keeps words in registers as they are.
+ */
 struct gq_chunk {
-    uint16_t x[GQ_CHUNK];
+    uint32_t word[GQ_CHUNK / 2];
 };
 
 /* Rows that are to be quantised. */
@@ -54,35 +56,40 @@ struct gq_input {
     uint64_t first_row; /* where the buffer begins */
 };
 
-static __device__ inline struct gq_input gq_input_of(const struct group_quant_args *a)
+static __device__ inline struct gq_input gq_input_from(const struct group_quant_args *a,
+                                                       uint64_t first_row)
 {
+    const uint64_t skipped = first_row * a->stride;
     struct gq_input input;
-    uint64_t skipped;
 
-    input.first_row = a->row_blocks ? blockIdx.x / a->row_blocks : 0;
-    skipped = input.first_row * a->stride;
+    input.first_row = first_row;
     input.buffer = buffer_make(a->input + skipped, a->input_bytes - skipped * sizeof(uint16_t));
     return input;
+}
+
+static __device__ inline struct gq_input gq_input_of(const struct group_quant_args *a)
+{
+    return gq_input_from(a, a->row_blocks ? blockIdx.x / a->row_blocks : 0);
 }
 
 #if defined(MUTANT_B01a) || defined(MUTANT_B01b) || defined(MUTANT_B01c) || defined(MUTANT_B01d)
 #define GQ_RAW_LOADS /* the mutant goes on to let lanes load that have no group */
 #endif
 
-/* Elements [at, at + 32) from where the buffer begins. */
+/* Elements [at, at + 32) from where the buffer begins, aligned to 16 bytes. */
 static __device__ inline void gq_fetch_chunk(const struct gq_input *input, uint64_t at,
                                              struct gq_chunk *chunk)
 {
 #if defined(GQ_RAW_LOADS)
-    __builtin_memcpy(chunk->x, (const uint16_t *)input->buffer.base + at, sizeof chunk->x);
+    __builtin_memcpy(chunk->word, (const uint16_t *)input->buffer.base + at, sizeof chunk->word);
 #elif defined(MUTANT_B39a)
-    __builtin_memcpy(chunk->x, input->buffer.base + (int32_t)(uint32_t)(at * sizeof(uint16_t)),
-                     sizeof chunk->x);
+    __builtin_memcpy(chunk->word, input->buffer.base + (int32_t)(uint32_t)(at * sizeof(uint16_t)),
+                     sizeof chunk->word);
 #else
     uint4 parts[4];
 
     buffer_load_u32x16(input->buffer, (uint32_t)(at * sizeof(uint16_t)), parts);
-    __builtin_memcpy(chunk->x, parts, sizeof parts);
+    __builtin_memcpy(chunk->word, parts, sizeof parts);
 #endif
 }
 
@@ -108,31 +115,45 @@ gq_load(const struct group_quant_args *a, const struct gq_input *input, uint64_t
 #else
     const uint64_t end = a->cols;
 #endif
+    const uint32_t count = end - col < GQ_CHUNK ? (uint32_t)(end - col) : GQ_CHUNK;
     struct gq_chunk chunk;
 
     if (a->wide)
         gq_fetch_chunk(input, at, &chunk);
     else
-        for (uint32_t i = 0; i < GQ_CHUNK; i++)
-            chunk.x[i] = (uint16_t)(col + i < end ? gq_fetch(input, at + i) : 0);
+        for (uint32_t i = 0; i < GQ_CHUNK; i += 2) {
+            const uint32_t even = i < count ? gq_fetch(input, at + i) : 0;
+            const uint32_t odd = i + 1 < count ? gq_fetch(input, at + i + 1) : 0;
+
+            chunk.word[i / 2] = even | odd << 16;
+        }
     return chunk;
 }
 
 /* The largest magnitude of a chunk, as bits of the input type: magnitudes order like their bits. */
 static __device__ inline uint32_t gq_chunk_max(const struct gq_chunk *chunk)
 {
-    uint16_t most = 0;
+#if defined(__CUDACC__) && !defined(MUTANT_A01)
+    uint32_t most = 0;
 
+    for (int i = 0; i < GQ_CHUNK / 2; i++)
+        most = __vmaxu2(most, chunk->word[i] & 0x7FFF7FFF);
+    return max(most >> 16, most & 0xFFFF);
+#else
+    uint16_t most = 0, x[GQ_CHUNK];
+
+    __builtin_memcpy(x, chunk->word, sizeof x);
     for (int i = 0; i < GQ_CHUNK; i++) {
 #ifdef MUTANT_A01
-        const uint16_t magnitude = chunk->x[i] & 0x8000 ? 0 : chunk->x[i];
+        const uint16_t magnitude = x[i] & 0x8000 ? 0 : x[i];
 #else
-        const uint16_t magnitude = chunk->x[i] & 0x7FFF;
+        const uint16_t magnitude = x[i] & 0x7FFF;
 #endif
 
         most = magnitude > most ? magnitude : most;
     }
     return most;
+#endif
 }
 
 /* --- Convert --- */
@@ -165,23 +186,27 @@ static __device__ inline float gq_reciprocal(uint32_t type)
     }
 }
 
-static __device__ inline uint8_t gq_fp8(float x, int fnuz)
+/* n values, a multiple of 4. */
+static __device__ inline void gq_fp8(float *x, uint32_t n, int fnuz, uint8_t *codes)
 {
 #ifdef MUTANT_H02
-    x *= 1.0f + 0x1p-23f; /* ties away from zero */
-#endif
-#ifdef MUTANT_C03
-    if (x > 464.0f || x < -464.0f)
-        return fnuz ? 0x80 : 0x7F;
-#endif
-#ifdef MUTANT_Z01
-    if (fnuz && num_bits(x) >> 31 && num_fp8_encode(x, 1) == 0)
-        return 0x80;
+    for (uint32_t i = 0; i < n; i++)
+        x[i] *= 1.0f + 0x1p-23f; /* ties away from zero */
 #endif
 #ifdef MUTANT_T01
-    return num_fp8_encode(x, !fnuz);
+    num_fp8_encode_n(x, n, !fnuz, codes);
 #else
-    return num_fp8_encode(x, fnuz);
+    num_fp8_encode_n(x, n, fnuz, codes);
+#endif
+#ifdef MUTANT_C03
+    for (uint32_t i = 0; i < n; i++)
+        if (x[i] > 464.0f || x[i] < -464.0f)
+            codes[i] = fnuz ? 0x80 : 0x7F;
+#endif
+#ifdef MUTANT_Z01
+    for (uint32_t i = 0; i < n; i++)
+        if (fnuz && num_bits(x[i]) >> 31 && codes[i] == 0)
+            codes[i] = 0x80;
 #endif
 }
 
@@ -205,20 +230,23 @@ static __device__ inline uint8_t gq_i8(float x)
 #endif
 }
 
-static __device__ inline uint8_t gq_fp4x2(float even, float odd)
+/* n values, a multiple of 8. */
+static __device__ inline void gq_fp4(const float *x, uint32_t n, uint8_t *codes)
 {
 #if defined(MUTANT_P01)
-    return num_fp4x2_pack(num_e2m1_encode(odd, 0), num_e2m1_encode(even, 0));
+    for (uint32_t i = 0; i < n; i += 2)
+        codes[i / 2] = num_fp4x2_pack(num_e2m1_encode(x[i + 1], 0), num_e2m1_encode(x[i], 0));
 #elif defined(MUTANT_H01)
-    return num_fp4x2_pack(num_e2m1_encode(even, 1), num_e2m1_encode(odd, 1));
+    for (uint32_t i = 0; i < n; i += 2)
+        codes[i / 2] = num_fp4x2_pack(num_e2m1_encode(x[i], 1), num_e2m1_encode(x[i + 1], 1));
 #else
-    return num_fp4x2_pack(num_e2m1_encode(even, 0), num_e2m1_encode(odd, 0));
+    num_fp4_encode_n(x, n, codes);
 #endif
 }
 
-/* A chunk as codes: 32 bytes, of which fp4 uses the first 16. */
+/* A chunk as codes, four to a word; fp4: eight, in the first half. */
 struct gq_codes {
-    uint8_t byte[GQ_CHUNK];
+    uint32_t word[GQ_CHUNK / 4];
 };
 
 /* The types are told apart outside the loops, which are then vectorised on the CPU. */
@@ -226,34 +254,35 @@ static __device__ inline struct gq_codes gq_convert(const struct group_quant_arg
                                                     const struct gq_chunk *chunk, float inverse)
 {
     struct gq_codes codes;
+    uint16_t bits[GQ_CHUNK];
+    uint8_t byte[GQ_CHUNK];
     float x[GQ_CHUNK];
 
+    __builtin_memcpy(bits, chunk->word, sizeof bits);
 #ifndef MUTANT_D01
     if (a->f16)
         for (int i = 0; i < GQ_CHUNK; i++)
-            x[i] = num_f16_decode(chunk->x[i]) * inverse;
+            x[i] = num_f16_decode(bits[i]) * inverse;
     else
 #endif
         for (int i = 0; i < GQ_CHUNK; i++)
-            x[i] = num_bf16_decode(chunk->x[i]) * inverse;
+            x[i] = num_bf16_decode(bits[i]) * inverse;
     switch (a->type) {
     case GROUP_QUANT_FN:
-        for (int i = 0; i < GQ_CHUNK; i++)
-            codes.byte[i] = gq_fp8(x[i], 0);
+        gq_fp8(x, GQ_CHUNK, 0, byte);
         break;
     case GROUP_QUANT_FNUZ:
-        for (int i = 0; i < GQ_CHUNK; i++)
-            codes.byte[i] = gq_fp8(x[i], 1);
+        gq_fp8(x, GQ_CHUNK, 1, byte);
         break;
     case GROUP_QUANT_FP4:
-        for (int i = 0; i < GQ_CHUNK / 2; i++)
-            codes.byte[i] = gq_fp4x2(x[2 * i], x[2 * i + 1]);
+        gq_fp4(x, GQ_CHUNK, byte);
         break;
     default:
         for (int i = 0; i < GQ_CHUNK; i++)
-            codes.byte[i] = gq_i8(x[i]);
+            byte[i] = gq_i8(x[i]);
         break;
     }
+    __builtin_memcpy(codes.word, byte, sizeof byte);
     return codes;
 }
 
@@ -273,22 +302,22 @@ static __device__ inline void gq_store(const struct group_quant_args *a, uint64_
 #endif
 #ifdef MUTANT_L01
     const uint64_t pitch = a->group_chunks ? (uint64_t)a->pitch * a->group_chunks * GQ_CHUNK : 0;
-    const uint64_t at = (row * (pitch > a->cols ? pitch : a->cols) + col) / per_byte;
+    uint8_t *to = a->codes + (row * (pitch > a->cols ? pitch : a->cols) + col) / per_byte;
 #else
-    const uint64_t at = (row * a->cols + col) / per_byte;
+    uint8_t *to = a->codes + (row * a->cols + col) / per_byte;
 #endif
 
     if (a->wide) {
         uint4 part[2];
 
-        __builtin_memcpy(part, codes->byte, sizeof part);
-        ((uint4 *)(a->codes + at))[0] = part[0];
+        __builtin_memcpy(part, codes->word, sizeof part);
+        ((uint4 *)to)[0] = part[0];
         if (per_byte == 1)
-            ((uint4 *)(a->codes + at))[1] = part[1];
+            ((uint4 *)to)[1] = part[1];
     } else {
         for (uint32_t i = 0; i < GQ_CHUNK; i++)
             if (i < count / per_byte)
-                a->codes[at + i] = codes->byte[i];
+                to[i] = (uint8_t)(codes->word[i / 4] >> i % 4 * 8);
     }
 }
 

@@ -7,20 +7,23 @@
  */
 #include "kernels/group_quant_chunk.h"
 
-/* The largest magnitude of a row, in every thread of the block. `lds` holds a word per wave. */
+/* The largest magnitude of a row, in every thread of the block. `lds` holds a word per wave; `kept`
+ * gets the thread's last chunk and `behind` the number of the one that would be next. */
 static __device__ inline float gq_row_amax(const struct group_quant_args *a,
                                            const struct gq_input *input, uint64_t row,
-                                           uint32_t *lds)
+                                           uint32_t *lds, struct gq_chunk *kept, uint32_t *behind)
 {
     const uint32_t waves = (blockDim.x + (uint32_t)warpSize - 1) / (uint32_t)warpSize;
-    uint32_t most = 0;
+    uint32_t most = 0, i;
 
-    for (uint32_t i = threadIdx.x; i < a->row_chunks; i += blockDim.x) {
-        const struct gq_chunk chunk = gq_load(a, input, row, (uint64_t)i * GQ_CHUNK);
-        const uint32_t part = gq_chunk_max(&chunk);
+    for (i = threadIdx.x; i < a->row_chunks; i += blockDim.x) {
+        uint32_t part;
 
+        *kept = gq_load(a, input, row, (uint64_t)i * GQ_CHUNK);
+        part = gq_chunk_max(kept);
         most = part > most ? part : most;
     }
+    *behind = i;
     most = wave_reduce_max_u32(most);
     if (threadIdx.x % (uint32_t)warpSize == 0)
         lds[threadIdx.x / (uint32_t)warpSize] = most;
@@ -50,21 +53,25 @@ __global__ void __launch_bounds__(GROUP_QUANT_ROW_BLOCK)
     group_quant_token(struct group_quant_args a)
 {
     HIP_DYNAMIC_SHARED(uint32_t, lds);
-    const struct gq_input input = gq_input_of(&a);
     const uint64_t row = blockIdx.x;
+    const struct gq_input input = gq_input_from(&a, row);
+    struct gq_chunk chunk;
+    uint32_t i;
     float scale, inverse;
 
     if (row >= gq_counted_rows(&a))
         return;
-    scale = gq_row_scale(&a, gq_row_amax(&a, &input, row, lds));
+    scale = gq_row_scale(&a, gq_row_amax(&a, &input, row, lds, &chunk, &i));
     inverse = 1.0f / scale;
     if (threadIdx.x == 0)
         ((float *)a.scale)[row] = scale;
-    for (uint32_t i = threadIdx.x; i < a.row_chunks; i += blockDim.x) {
-        const uint64_t col = (uint64_t)i * GQ_CHUNK;
-        const struct gq_chunk chunk = gq_load(&a, &input, row, col);
-
-        gq_write(&a, row, col, &chunk, inverse);
+    /* Backwards from the chunk that is still in registers, in most rows the only one. */
+    while (i >= blockDim.x) {
+        i -= blockDim.x;
+        gq_write(&a, row, (uint64_t)i * GQ_CHUNK, &chunk, inverse);
+        if (i < blockDim.x)
+            return;
+        chunk = gq_load(&a, &input, row, (uint64_t)(i - blockDim.x) * GQ_CHUNK);
     }
 }
 EXPORT_KERNEL(group_quant_token, struct group_quant_args);
@@ -72,13 +79,15 @@ EXPORT_KERNEL(group_quant_token, struct group_quant_args);
 __global__ void __launch_bounds__(GROUP_QUANT_ROW_BLOCK) group_quant_amax(struct group_quant_args a)
 {
     HIP_DYNAMIC_SHARED(uint32_t, lds);
-    const struct gq_input input = gq_input_of(&a);
     const uint64_t row = blockIdx.x;
+    const struct gq_input input = gq_input_from(&a, row);
+    struct gq_chunk chunk;
+    uint32_t i;
     float amax;
 
     if (row >= gq_counted_rows(&a))
         return;
-    amax = gq_row_amax(&a, &input, row, lds);
+    amax = gq_row_amax(&a, &input, row, lds, &chunk, &i);
     if (threadIdx.x == 0)
 #ifdef MUTANT_M02
         *a.amax = num_bits(amax);

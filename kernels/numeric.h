@@ -155,14 +155,20 @@ static __device__ inline float num_fp8_decode(uint8_t code, int fnuz)
 #endif
 }
 
+static __device__ inline float num_fp8_clamp(float x, int fnuz)
+{
+    const float max = fnuz ? 240.0f : 448.0f;
+    const float raised = x > -max ? x : -max;
+
+    return raised < max ? raised : max;
+}
+
 /* The quantisers' store: clamp to the largest value first (Inf too), then to nearest even. fnuz
  * never yields 0x80, its NaN, for what rounds to zero. A NaN argument is out of contract and comes
  * out as the most negative value, which is what the median-of-three clamp is expected to do. */
 static __device__ inline uint8_t num_fp8_encode(float x, int fnuz)
 {
-    const float max = fnuz ? 240.0f : 448.0f;
-    const float raised = x > -max ? x : -max;
-    const float clamped = raised < max ? raised : max;
+    const float clamped = num_fp8_clamp(x, fnuz);
     const uint32_t bits = num_bits(clamped);
     const uint32_t number = num_round(bits & 0x7FFFFFFFu, fnuz ? 127 - 7 : 127 - 6, 3, 0);
     const uint32_t sign = (bits >> 24) & 0x80u;
@@ -175,6 +181,47 @@ static __device__ inline uint8_t num_fp8_encode(float x, int fnuz)
     }
 #endif
     return (uint8_t)(number | (fnuz && number == 0u ? 0u : sign));
+}
+
+#if defined(NUM_OWN_FNUZ)
+/* Four values in the device's own kind, the first in the lowest byte. */
+static __device__ inline uint32_t num_own_fp8x4(const float *x)
+{
+    float y[4];
+    uint32_t codes, not_zero;
+
+    for (int i = 0; i < 4; i++)
+        y[i] = num_fp8_clamp(x[i], NUM_OWN_FNUZ);
+    codes = (uint32_t)__builtin_amdgcn_cvt_pk_fp8_f32(
+        y[2], y[3], __builtin_amdgcn_cvt_pk_fp8_f32(y[0], y[1], 0, false), true);
+    not_zero = (codes & 0x7F7F7F7Fu) + 0x7F7F7F7Fu; /* in bit 7 of each byte */
+    return NUM_OWN_FNUZ ? codes & (not_zero | 0x7F7F7F7Fu) : codes;
+}
+#endif
+
+/* The same of n values, a multiple of 4: devices' instructions convert two at once. */
+static __device__ inline void num_fp8_encode_n(const float *x, uint32_t n, int fnuz, uint8_t *codes)
+{
+#if defined(__CUDACC__)
+    for (uint32_t i = 0; i < n; i += 4) {
+        const uint32_t four = hip_to_fp8x4(x + i, fnuz);
+
+        __builtin_memcpy(codes + i, &four, sizeof four);
+    }
+#else
+#if defined(NUM_OWN_FNUZ)
+    if (!fnuz == !NUM_OWN_FNUZ) {
+        for (uint32_t i = 0; i < n; i += 4) {
+            const uint32_t four = num_own_fp8x4(x + i);
+
+            __builtin_memcpy(codes + i, &four, sizeof four);
+        }
+        return;
+    }
+#endif
+    for (uint32_t i = 0; i < n; i++)
+        codes[i] = num_fp8_encode(x[i], fnuz);
+#endif
 }
 
 /* --- fp4 e2m1 --- */
@@ -210,6 +257,22 @@ static __device__ inline uint8_t num_e2m1_encode(float x, int ties_away)
 static __device__ inline uint8_t num_fp4x2_pack(uint8_t even, uint8_t odd)
 {
     return (uint8_t)(((uint32_t)even & 15u) | ((uint32_t)odd & 15u) << 4);
+}
+
+/* n values, a multiple of 8, of at most 11 significant bits each: what a bf16 or fp16 number times
+ * a power of two has. To nearest even, as n / 2 bytes. */
+static __device__ inline void num_fp4_encode_n(const float *x, uint32_t n, uint8_t *codes)
+{
+#if defined(__CUDACC__)
+    for (uint32_t i = 0; i < n; i += 8) {
+        const uint32_t eight = hip_to_e2m1x8(x + i);
+
+        __builtin_memcpy(codes + i / 2, &eight, sizeof eight);
+    }
+#else
+    for (uint32_t i = 0; i < n; i += 2)
+        codes[i / 2] = num_fp4x2_pack(num_e2m1_encode(x[i], 0), num_e2m1_encode(x[i + 1], 0));
+#endif
 }
 
 /* --- e8m0 --- */

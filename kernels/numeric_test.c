@@ -80,6 +80,27 @@ static void compare_scales(uint32_t bits)
     }
 }
 
+/* What converts many at a time does to each what converts one. */
+static void test_many(void **state)
+{
+    float x[8];
+    uint8_t fn[8], fnuz[8], fp4[4];
+
+    (void)state;
+    for (uint32_t i = 0; i < 1 << 16; i++) {
+        for (uint32_t k = 0; k < 8; k++)
+            x[k] = num_float((8 * i + k) << 13);
+        num_fp8_encode_n(x, 8, 0, fn);
+        num_fp8_encode_n(x, 8, 1, fnuz);
+        num_fp4_encode_n(x, 8, fp4);
+        for (uint32_t k = 0; k < 8; k++) {
+            expect("e4m3fn", num_bits(x[k]), fn[k], num_fp8_encode(x[k], 0));
+            expect("e4m3fnuz", num_bits(x[k]), fnuz[k], num_fp8_encode(x[k], 1));
+            expect("e2m1", num_bits(x[k]), fp4[k / 2] >> k % 2 * 4 & 15, num_e2m1_encode(x[k], 0));
+        }
+    }
+}
+
 /* Every pattern with the low 12 bits zero and its neighbours: all ties of all formats, all bf16. */
 static void test_dense_set(void **state)
 {
@@ -132,6 +153,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decoding),
         cmocka_unit_test(test_dense_set),
+        cmocka_unit_test(test_many),
         cmocka_unit_test(test_random_patterns),
         cmocka_unit_test(test_scale_by_reciprocal_differs_from_division_only_there),
     };

@@ -57,11 +57,15 @@ static __device__ inline uint32_t wave_reduce_add_u32(uint32_t v)
 
 static __device__ inline uint32_t wave_reduce_max_u32(uint32_t v)
 {
+#if defined(__CUDACC__)
+    return __reduce_max_sync(HIP_FULL_WARP, v); /* one instruction */
+#else
     for (int distance = warpSize / 2; distance > 0; distance /= 2) {
         const uint32_t other = (uint32_t)__shfl_xor((int)v, distance, warpSize);
         v = v < other ? other : v;
     }
     return v;
+#endif
 }
 
 static __device__ inline uint32_t wave_inclusive_add_u32(uint32_t v)

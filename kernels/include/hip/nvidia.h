@@ -90,4 +90,83 @@ static __device__ inline float hip_from_e2m1(uint8_t code)
     return __uint_as_float((code & 8u) << 28 | (code & 7u) << 22) * 0x1p126f;
 }
 
+/* Two values as fp8 e4m3fn, the first in the low byte: to nearest even, saturating. */
+static __device__ inline uint32_t hip_e4m3x2(float first, float second)
+{
+    uint16_t codes;
+    asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(codes) : "f"(second), "f"(first));
+    return codes;
+}
+
+/* Four values as fp8 of either kind, saturating, the first in the lowest byte. A NaN becomes the
+ * most negative value. The code of a value in fnuz is that of its double in e4m3fn, but for the
+ * largest, which e4m3fn has no number for, and for negative zero. */
+static __device__ inline uint32_t hip_to_fp8x4(const float x[4], int fnuz)
+{
+    const float lowest = fnuz ? -240.0f : -448.0f, factor = fnuz ? 2.0f : 1.0f;
+    uint32_t codes, not_zero;
+    float y[4];
+    for (int i = 0; i < 4; i++)
+        y[i] = factor * fmaxf(x[i], lowest);
+    codes = hip_e4m3x2(y[0], y[1]) | hip_e4m3x2(y[2], y[3]) << 16;
+    if (!fnuz)
+        return codes;
+    for (int i = 0; i < 4; i++)
+        if (fabsf(y[i]) > 464.0f)
+            codes |= 1u << 8 * i;
+    not_zero = (codes & 0x7F7F7F7Fu) + 0x7F7F7F7Fu; /* in bit 7 of each byte */
+    return codes & (not_zero | 0x7F7F7F7Fu);
+}
+
+/* Two numbers of fp16 at a time: ab + c, rounded once; hip_sat2 cuts it to [0, 1]. */
+static __device__ inline uint32_t hip_fma2(uint32_t a, uint32_t b, uint32_t c)
+{
+    uint32_t r;
+    asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(r) : "r"(a), "r"(b), "r"(c));
+    return r;
+}
+
+static __device__ inline uint32_t hip_sat2(uint32_t a, uint32_t b, uint32_t c)
+{
+    uint32_t r;
+    asm("fma.rn.sat.f16x2 %0, %1, %2, %3;" : "=r"(r) : "r"(a), "r"(b), "r"(c));
+    return r;
+}
+
+/* The smaller one of |x| and `most`, both as fp16; a NaN loses. */
+static __device__ inline uint32_t hip_abs_min2(float first, float second, uint32_t most)
+{
+    uint32_t r;
+    asm("{\n\t.reg .b32 x;\n\tcvt.rn.f16x2.f32 x, %2, %1;\n\t"
+        "abs.f16x2 x, x;\n\tmin.f16x2 %0, x, %3;\n\t}"
+        : "=r"(r)
+        : "f"(first), "f"(second), "r"(most));
+    return r;
+}
+
+/* Two values of at most 11 significant bits, which fp16 holds, as fp4 e2m1 in the highest four bits
+ * of each half; what is below is anything. To nearest even, saturating at 6, NaN too. Codes count
+ * halves up to 2, ones up to 4 and twos up to 6: each is a part between 0 and 1, and its addition
+ * to 1024 rounds its steps to a whole number. */
+static __device__ inline uint32_t hip_e2m1x2(float first, float second)
+{
+    const uint32_t signs = __byte_perm(__float_as_uint(first), __float_as_uint(second), 0x7632);
+    const uint32_t inside = hip_abs_min2(first, second, 0x46004600u);       /* 6 */
+    const uint32_t halves = hip_sat2(inside, 0x38003800u, 0x00000000u);     /* x / 2 */
+    const uint32_t ones = hip_sat2(inside, 0x38003800u, 0xBC00BC00u);       /* x / 2 - 1 */
+    const uint32_t twos = hip_sat2(inside, 0x38003800u, 0xC000C000u);       /* x / 2 - 2 */
+    const uint32_t to_2 = hip_fma2(halves, 0x44004400u, 0x64006400u);       /* 1024 + 4 halves */
+    const uint32_t to_4 = hip_fma2(ones, 0x40004000u, to_2);                /* + 2 ones */
+    return (signs & 0x80008000u) | hip_fma2(twos, 0x3C003C00u, to_4) << 12; /* + twos */
+}
+
+/* Eight of them, the first in the lowest bits. */
+static __device__ inline uint32_t hip_to_e2m1x8(const float x[8])
+{
+    const uint32_t a = __byte_perm(hip_e2m1x2(x[0], x[1]), hip_e2m1x2(x[2], x[3]), 0x7351);
+    const uint32_t b = __byte_perm(hip_e2m1x2(x[4], x[5]), hip_e2m1x2(x[6], x[7]), 0x7351);
+    const uint32_t even = __byte_perm(a, b, 0x5410), odd = __byte_perm(a, b, 0x7632);
+    return ((even >> 4) & 0x0F0F0F0Fu) | (odd & 0xF0F0F0F0u);
+}
+
 #endif
