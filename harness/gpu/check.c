@@ -359,6 +359,11 @@ void check_detail_plan(struct plan *plan, const struct check_compare *host, size
     add_kernel(plan, &kernel_check_finish, 1, 1, entry, result);
 }
 
+bool check_done(const struct check_result *r, const struct check_compare *c)
+{
+    return r->done == c->walk.blocks;
+}
+
 uint64_t check_wrong(const struct check_result *r)
 {
     uint64_t wrong = 0;

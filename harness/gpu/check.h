@@ -106,6 +106,9 @@ void check_compare_plan(struct plan *, const struct check_compare *host, size_t 
 void check_detail_plan(struct plan *, const struct check_compare *host, size_t i, const void *table,
                        void *results);
 
+/* Whether the comparison of that entry has come to its end; what was there before is no result. */
+bool check_done(const struct check_result *, const struct check_compare *);
+
 /* Elements that are neither right nor left alone. */
 uint64_t check_wrong(const struct check_result *);
 

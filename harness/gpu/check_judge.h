@@ -101,7 +101,7 @@ static __device__ inline void judge_alone(const struct check_partial *p, struct 
         r->sum[i] = p->sum[i];
     r->worst_row = r->worst_col = 0;
     r->row = r->col = 0;
-    r->done = 0;
+    r->done = 1;
 }
 
 /* Whether this block is the last one to be done; what the others have written is then seen. */
@@ -146,8 +146,6 @@ static __device__ inline void judge_end(const struct check_compare *c, struct ju
     if (c->exact)
         finish_sums(c, lds, result);
     finish_first(c, lds, result);
-    if (threadIdx.x == 0)
-        result->done = 0;
 }
 
 #endif

@@ -126,7 +126,7 @@ struct check_result {
     double sum[4];
     double worst_row, worst_col; /* squared relative errors */
     unsigned long long row, col;
-    unsigned long long done; /* blocks, while they run; zero behind the last */
+    unsigned long long done; /* blocks; an entry has walk.blocks of them */
 };
 
 #define CHECK_NOWHERE (~0ull)

@@ -321,6 +321,25 @@ static void gives_memory_back(void **state)
     unsetenv("FAKE_LEAK");
 }
 
+/* What the device has not looked at is not right, be it one block's work or many's; nor is what it
+ * said of the case before. */
+static void trusts_no_silence(void **state)
+{
+    struct pool *seeing = make_pool(&on_gpu);
+    (void)state;
+    assert_int_equal(judge(seeing, mini_case(9, 9, MINI_FINE)).kind, VERDICT_PASS);
+    pool_destroy(seeing);
+    setenv("FAKE_BLIND", "1", 1);
+    struct pool *blind = make_pool(&on_gpu);
+    for (int large = 0; large < 2; large++) {
+        struct verdict v = judge(blind, mini_case(large ? 30 : 9, large ? 1000 : 9, MINI_FINE));
+        assert_int_equal(v.kind, VERDICT_NONDETERMINISTIC);
+        assert_string_equal(v.signature, "not seen again");
+    }
+    pool_destroy(blind);
+    unsetenv("FAKE_BLIND");
+}
+
 static void reads_device_names(void **state)
 {
     struct error err;
@@ -383,6 +402,7 @@ int main(void)
         cmocka_unit_test(gives_memory_back),
         cmocka_unit_test(reads_what_a_dying_worker_printed),
         cmocka_unit_test(finds_the_code_of_a_mutant),
+        cmocka_unit_test(trusts_no_silence),
     };
     pool_catch_signals();
     return cmocka_run_group_tests(tests, setup, NULL);

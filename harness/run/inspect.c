@@ -12,7 +12,7 @@ enum { MAX_REGIONS = INSPECT_RUNS * 5 * OP_MAX_TENSORS };
 /* Parts of device memory begin at multiples of this, parts of a parcel at multiples of ROOM. */
 enum { PART = 256, ROOM = 16 };
 
-/* Tables and small inputs, which are sent in one piece. */
+/* Tables, small inputs and room for answers, which are sent in one piece. */
 enum { PARCEL = 128 << 10 };
 
 /* References up to this size, all together, are sent in one piece. */
@@ -160,14 +160,13 @@ static bool take_pads(struct inspection *in, struct error *err)
         reference_at[i] = add_part(&references, reference_bytes(&in->subject[i].tensor));
         work_at[i] = add_part(&works, check_workspace(&in->subject[i].tensor));
     }
-    in->canaries = driver_of(in)->pad(device, PAD_TABLES,
-                                      ARENA_RED_ZONE + ARENA_MAX_ALIGN + PARCEL + ANSWERS, err);
+    in->canaries =
+        driver_of(in)->pad(device, PAD_TABLES, ARENA_RED_ZONE + ARENA_MAX_ALIGN + PARCEL, err);
     unsigned char *reference = driver_of(in)->pad(device, PAD_REFERENCE, references, err);
     unsigned char *work = driver_of(in)->pad(device, PAD_WORK, works, err);
     if (!in->canaries || !reference || !work)
         return false;
     in->device_parcel = in->canaries + ARENA_RED_ZONE + ARENA_MAX_ALIGN;
-    in->device_answer = in->device_parcel + PARCEL;
     in->device_reference = reference;
     in->reference_bytes = references;
     for (size_t i = 0; i < in->subjects; i++) {
@@ -307,7 +306,7 @@ static void add_compares(struct inspection *in)
 /* An upper limit of what pack() is asked for. */
 _Static_assert(sizeof(((struct inspection *)0)->fill) + sizeof(((struct inspection *)0)->region) +
                        sizeof(((struct inspection *)0)->compare) +
-                       OP_MAX_TENSORS * CHECK_PERIOD_MAX + 4 * ROOM <=
+                       OP_MAX_TENSORS * CHECK_PERIOD_MAX + ANSWERS + 4 * ROOM <=
                    PARCEL,
                "a parcel has room for all tables");
 
@@ -322,6 +321,13 @@ static size_t answers_end(const struct inspection *in)
     return results_at(in) + in->subjects * sizeof(struct check_result);
 }
 
+/* What is sent where answers are to be, so that those of the case before are none. */
+static void spoil_answers(struct inspection *in)
+{
+    memset(in->answer, 0xff, answers_end(in));
+    in->device_answer = pack(in, in->answer, answers_end(in));
+}
+
 static bool send_tables(struct inspection *in, struct error *err)
 {
     in->packed = 0;
@@ -331,6 +337,7 @@ static bool send_tables(struct inspection *in, struct error *err)
     in->device_fill = pack(in, in->fill, in->fills * sizeof(in->fill[0]));
     in->device_region = pack(in, in->region, in->regions * sizeof(in->region[0]));
     in->device_compare = pack(in, in->compare, in->subjects * sizeof(in->compare[0]));
+    spoil_answers(in);
     return write(in, in->device_parcel, in->parcel, in->packed, err);
 }
 
@@ -407,13 +414,34 @@ bool inspect_check(struct inspection *in, const struct ref_io *ref, struct error
 
 /* --- What came back --- */
 
+static const struct check_scan *scans_of(const struct inspection *in)
+{
+    return (const struct check_scan *)in->answer;
+}
+
+static const struct check_result *results_of(const struct inspection *in)
+{
+    return (const struct check_result *)(in->answer + results_at(in));
+}
+
+bool inspect_complete(const struct inspection *in, char *seen, size_t size)
+{
+    bool complete = true;
+    for (size_t i = 0; i < in->outside; i++)
+        complete &= scans_of(in)[i].count != UINT64_MAX; /* see spoil_answers() */
+    for (size_t i = 0; i < in->subjects; i++)
+        complete &= check_done(&results_of(in)[i], &in->compare[i]);
+    if (!complete)
+        snprintf(seen, size, "the device has not looked at everything");
+    return complete;
+}
+
 bool inspect_outside(const struct inspection *in, struct verdict *v)
 {
-    const struct check_scan *scan = (const struct check_scan *)in->answer;
     for (size_t i = 0; i < in->outside; i++) {
         const struct owner *owner = &in->owner[i];
         struct check_found found;
-        if (check_scan_clean(&scan[i], &found))
+        if (check_scan_clean(&scans_of(in)[i], &found))
             continue;
         const int64_t at = owner->begin + (int64_t)found.offset;
         if (owner->gap)
@@ -453,12 +481,11 @@ static bool output_right(const struct subject *s, const struct check_result *r, 
 
 bool inspect_outputs(const struct inspection *in, struct verdict *v, char *seen, size_t size)
 {
-    const struct check_result *result = (const struct check_result *)(in->answer + results_at(in));
     for (size_t i = 0; i < in->subjects; i++) {
         struct compare_metrics metrics;
-        if (!output_right(&in->subject[i], &result[i], seen, size))
+        if (!output_right(&in->subject[i], &results_of(in)[i], seen, size))
             return false;
-        check_metrics(&result[i], &metrics);
+        check_metrics(&results_of(in)[i], &metrics);
         if (v->cosine > metrics.cosine)
             v->cosine = metrics.cosine;
         if (v->relative < metrics.relative)

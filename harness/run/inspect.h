@@ -10,7 +10,7 @@
  *     inspect_begin
  *     start the plan of run 0
  *     start the plan of run 1   inspect_check
- *     await   inspect_outside   inspect_outputs
+ *     await   inspect_complete   inspect_outside   inspect_outputs
  *
  * Of the outputs it tells whether they are right in every respect, no more: what is wrong with
  * those that are not is found by running the case again and judging it on the host. Where the host
@@ -47,8 +47,11 @@ void *const *inspect_tensors(const struct inspection *, unsigned run);
  * compares the outputs. */
 bool inspect_check(struct inspection *, const struct ref_io *, struct error *) MUST_CHECK;
 
-/* When the device has done what was enqueued, and `finish` has returned: whether nothing was stored
- * outside the tensors. False: the verdict is filled. */
+/* When the device has done what was enqueued, and `finish` has returned: whether there is an answer
+ * to every question. If not, `seen` says so. */
+bool inspect_complete(const struct inspection *, char *seen, size_t size);
+
+/* Then: whether nothing was stored outside the tensors. False: the verdict is filled. */
 bool inspect_outside(const struct inspection *, struct verdict *);
 
 /* Whether all outputs are right, and not vacuous; if not, what was seen in `seen`. Sets the

@@ -209,8 +209,11 @@ static bool judged_on_device(struct trial *t, char *seen, size_t size)
         helper_wait(s->helper);
         return !inspection_failed(t, &err);
     }
-    return !run_on_device(t) || !inspect_outside(s->inspection, t->verdict) ||
-           inspect_outputs(s->inspection, t->verdict, seen, size);
+    if (!run_on_device(t))
+        return true;
+    return inspect_complete(s->inspection, seen, size) &&
+           (!inspect_outside(s->inspection, t->verdict) ||
+            inspect_outputs(s->inspection, t->verdict, seen, size));
 }
 
 /* Whether a device is to judge this case itself: only the host can dump tensors, compare them with

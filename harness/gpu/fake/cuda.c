@@ -6,7 +6,8 @@
  * makes the context useless for good, with the error code that the real driver gives, and the
  * address in a file in place of the kernel log
  * ($HARNESS_KERNEL_LOG). $FAKE_DEVICES is another number of devices to pretend, or "dies";
- * with $FAKE_LEAK, memory that is released is not free again.
+ * with $FAKE_LEAK, memory that is released is not free again; with $FAKE_BLIND, kernels that scan
+ * and compare do nothing.
  *
  * It knows what the function table of harness/gpu/runtime.h uses, and of that only what our calls
  * need. What is out of order is answered by an error, as there.
@@ -289,6 +290,9 @@ static int run(const struct command *c)
                                 .dynamic_lds = c->dynamic_lds,
                                 .wave_size = WAVE,
                                 .time_limit_s = 2};
+    if (c->kernel && getenv("FAKE_BLIND") &&
+        (strstr(c->kernel->name, "judge") || strstr(c->kernel->name, "scan")))
+        return GPU_SUCCESS;
     if (c->kernel && !strncmp(c->kernel->name, "check_", 6))
         launch.time_limit_s = 60; /* gigabytes take a processor some time */
     if (!c->kernel) {
