@@ -1,0 +1,99 @@
+/*
+ * What the parts of an inspection share: inspect.c talks to the device, inspect_table.c says what
+ * is where on it and what is to be done with it.
+ */
+#ifndef HARNESS_RUN_INSPECT_STATE_H
+#define HARNESS_RUN_INSPECT_STATE_H
+
+#include "harness/gpu/check.h"
+#include "harness/run/inspect.h"
+
+/* Canaries before and behind each tensor, its rows, and the gaps between and behind them. */
+enum { MAX_REGIONS = INSPECT_RUNS * 5 * OP_MAX_TENSORS };
+
+/* Parts of device memory begin at multiples of this, parts of a parcel at multiples of ROOM. */
+enum { PART = 256, ROOM = 16 };
+
+/* Tables, small inputs and room for answers, which are sent in one piece. */
+enum { PARCEL = 128 << 10 };
+
+/* References up to this size, all together, are sent in one piece. */
+enum { GATHER = 64 << 10 };
+
+/* Bytes that come back at most. */
+enum {
+    ANSWERS = MAX_REGIONS * sizeof(struct check_scan) + OP_MAX_TENSORS * sizeof(struct check_result)
+};
+
+/* Whose a region outside the tensors is: `begin` bytes from a tensor's start. */
+struct owner {
+    size_t tensor;
+    int64_t begin;
+    bool gap;
+};
+
+/* An output. */
+struct subject {
+    size_t index;         /* of the tensor */
+    struct tensor tensor; /* as it is compared */
+    void *reference, *work;
+};
+
+struct inspection {
+    const struct binding *bind;
+    struct device_spot spot[INSPECT_RUNS][OP_MAX_TENSORS];
+    void *tensor[INSPECT_RUNS][OP_MAX_TENSORS]; /* the kernels' pointers */
+
+    unsigned char *canaries; /* device memory: the patterns before and behind */
+    bool canaries_sent;
+
+    struct check_fill fill[INSPECT_RUNS * OP_MAX_TENSORS];
+    struct check_region region[MAX_REGIONS]; /* those outside the tensors first */
+    struct check_compare compare[OP_MAX_TENSORS];
+    struct owner owner[MAX_REGIONS];
+    size_t fills, regions, outside;
+    const void *device_fill, *device_region, *device_compare; /* those in the parcel */
+
+    struct subject subject[OP_MAX_TENSORS]; /* those with a reference of doubles first */
+    size_t subjects;
+    unsigned char *device_reference; /* of the first; those of the others follow */
+    size_t reference_bytes;
+    _Alignas(ROOM) unsigned char gather[GATHER];
+
+    _Alignas(ROOM) unsigned char parcel[PARCEL];
+    unsigned char *device_parcel;
+    size_t packed;
+
+    /* What comes back: a scan of each region outside, and behind them the results. */
+    _Alignas(ROOM) unsigned char answer[ANSWERS];
+    unsigned char *device_answer;
+};
+
+static inline bool inspect_is_exact(const struct tensor *t)
+{
+    return t->policy.kind == POLICY_BOUND;
+}
+
+/* A small input that the operator fills goes with the tables, as a pattern that its bytes are. */
+static inline bool inspect_is_small_custom(const struct binding *b, size_t i)
+{
+    const struct tensor *t = &b->tensor[i];
+    return t->role == TENSOR_INPUT && t->fill.kind == FILL_CUSTOM && b->bytes[i] &&
+           b->bytes[i] <= CHECK_PERIOD_MAX && t->stride == t->cols && !t->unused_rows;
+}
+
+/* Where in the answers the results begin, and where they end. */
+static inline size_t inspect_results_at(const struct inspection *in)
+{
+    return in->outside * sizeof(struct check_scan);
+}
+
+static inline size_t inspect_answers_end(const struct inspection *in)
+{
+    return inspect_results_at(in) + in->subjects * sizeof(struct check_result);
+}
+
+/* Fills the parcel: all tables for the tensors that have been placed. */
+void inspect_pack_tables(struct inspection *);
+
+#endif
