@@ -200,8 +200,7 @@ static __device__ inline void gq_fp8(float *x, uint32_t n, int fnuz, uint8_t *co
 #endif
 #ifdef MUTANT_C03
     for (uint32_t i = 0; i < n; i++)
-        if (x[i] > 464.0f || x[i] < -464.0f)
-            codes[i] = fnuz ? 0x80 : 0x7F;
+        codes[i] = x[i] > 464.0f || x[i] < -464.0f ? (fnuz ? 0x80 : 0x7F) : codes[i];
 #endif
 #ifdef MUTANT_Z01
     for (uint32_t i = 0; i < n; i++)

@@ -24,18 +24,7 @@ struct count {
 static bool run_case(struct pool *pool, size_t number, struct verdict *v, struct error *err)
 {
     const struct kase kase = doctor_case(number);
-    uint64_t ticket;
-    if (!pool_submit(pool, number, &kase, err))
-        return false;
-    for (;;) {
-        enum pool_event event = pool_wait(pool, 1, &ticket, v, err);
-        if (event == POOL_VERDICT)
-            return true;
-        if (event == POOL_INTERRUPTED)
-            return error_set(err, ERROR_INTERNAL, "interrupted");
-        if (event == POOL_FAILED)
-            return false;
-    }
+    return pool_judge(pool, &kase, v, err);
 }
 
 /* A GPU's guard page that was hit where the kernel log, which has the address, cannot be read. */

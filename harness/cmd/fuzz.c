@@ -134,6 +134,7 @@ static void minimize(struct fuzz *f, struct finding *finding, const struct verdi
         return;
     }
     bool done = minimize_case(&m, &kase, &smallest, &err);
+    pool_confirm(&f->pool_options, &kase, &smallest);
     if (!finding_replace(finding, &kase, &smallest, f->err))
         f->failed = true;
     human_line(&f->reporting.human, "    saved as %s, %s in %u tries", finding->path,
@@ -141,8 +142,21 @@ static void minimize(struct fuzz *f, struct finding *finding, const struct verdi
     kase_release(&kase);
 }
 
-static bool new_finding(struct fuzz *f, const struct kase *kase, const struct verdict *v)
+static void count_again(struct fuzz *f, struct finding *known, const struct verdict *v)
 {
+    known->hits++;
+    summary_count(&f->reporting.summary, v);
+}
+
+/* A failure like none before, or one that is known when it is looked at alone. */
+static bool new_finding(struct fuzz *f, const struct kase *kase, struct verdict *v)
+{
+    pool_confirm(&f->pool_options, kase, v);
+    struct finding *known = findings_match(&f->findings, kase, v);
+    if (known) {
+        count_again(f, known, v);
+        return true;
+    }
     struct finding_origin origin = {
         .device = f->options->device, .mutant = mutant_id(f), .wave = f->options->wave};
     struct finding *finding = findings_add(&f->findings, kase, v, &origin, f->err);
@@ -166,10 +180,10 @@ static bool deliver(void *context, uint64_t index, const struct kase *kase, cons
     }
     bool good = true;
     if (known) {
-        known->hits++;
-        summary_count(&f->reporting.summary, v);
+        count_again(f, known, v);
     } else if (!verdict_passed(v->kind)) {
-        good = new_finding(f, kase, v);
+        struct verdict confirmed = *v;
+        good = new_finding(f, kase, &confirmed);
     } else {
         good = reporting_result(&f->reporting, kase, "fuzz", mutant_id(f), 0, v, f->err);
     }

@@ -9,37 +9,18 @@
 
 enum { MAX_TRIES = 5000, MAX_SECONDS = 300 };
 
-/* The first run of the case: what the smaller ones must reproduce. */
-static bool run_first(struct pool *pool, const struct kase *kase, struct verdict *v,
-                      struct error *err)
-{
-    uint64_t ticket;
-    if (!pool_submit(pool, 0, kase, err))
-        return false;
-    for (;;) {
-        switch (pool_wait(pool, 1, &ticket, v, err)) {
-        case POOL_VERDICT:
-            return true;
-        case POOL_NOTHING:
-            break;
-        case POOL_INTERRUPTED:
-            return error_set(err, ERROR_INTERNAL, "interrupted");
-        case POOL_FAILED:
-            return false;
-        }
-    }
-}
-
-static bool shrink(struct pool *pool, struct casefile *file, const char *path, struct error *err)
+static bool shrink(struct pool *pool, const struct pool_options *options, struct casefile *file,
+                   const char *path, struct error *err)
 {
     struct minimize m = {.pool = pool, .max_tries = MAX_TRIES, .max_seconds = MAX_SECONDS};
     struct verdict v;
-    if (!run_first(pool, &file->kase, &v, err))
+    if (!pool_judge(pool, &file->kase, &v, err))
         return false;
     if (verdict_passed(v.kind))
         return error_set(err, ERROR_INPUT, "%s: the case passes now; there is nothing to minimise",
                          path);
     bool done = minimize_case(&m, &file->kase, &v, err);
+    pool_confirm(options, &file->kase, &v);
     file->verdict = (struct verdict){.kind = v.kind, .detector = v.detector, .offset = v.offset};
     memcpy(file->verdict.tensor, v.tensor, sizeof(v.tensor));
     memcpy(file->verdict.signature, v.signature, sizeof(v.signature));
@@ -62,7 +43,7 @@ static bool minimize_file(const struct options *o, const char *path, struct erro
         struct pool_options options = {.workers = 1, .session = options_session(o)};
         options.session.wave = file.wave;
         struct pool *pool = pool_create(&options, err);
-        good = pool && shrink(pool, &file, path, err);
+        good = pool && shrink(pool, &options, &file, path, err);
         pool_destroy(pool);
     }
     casefile_release(&file);

@@ -60,21 +60,9 @@ static size_t candidates(const struct param *p, int64_t current, int64_t list[MA
 static bool fails_alike(struct minimize *m, const struct kase *kase, const struct verdict *wanted,
                         struct verdict *got, bool *stop, struct error *err)
 {
-    uint64_t ticket;
     m->tries++;
-    if (!pool_submit(m->pool, m->tries, kase, err)) {
-        *stop = true;
-        return false;
-    }
-    for (;;) {
-        enum pool_event event = pool_wait(m->pool, 1, &ticket, got, err);
-        if (event == POOL_INTERRUPTED || event == POOL_FAILED) {
-            *stop = true;
-            return false;
-        }
-        if (event == POOL_VERDICT && ticket == m->tries)
-            return same_finding(got, wanted);
-    }
+    *stop = !pool_judge(m->pool, kase, got, err);
+    return !*stop && same_finding(got, wanted);
 }
 
 /* A try must be as legal as the case was: a refused case stays refused for its reason. */

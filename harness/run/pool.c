@@ -525,3 +525,34 @@ enum pool_event pool_wait(struct pool *pool, double seconds, uint64_t *ticket, s
     }
     return overdue(pool, ticket, v, err);
 }
+
+bool pool_judge(struct pool *pool, const struct kase *kase, struct verdict *v, struct error *err)
+{
+    uint64_t ticket;
+    if (!pool_submit(pool, 0, kase, err))
+        return false;
+    for (;;) {
+        switch (pool_wait(pool, 1, &ticket, v, err)) {
+        case POOL_VERDICT:
+            return true;
+        case POOL_NOTHING:
+            break;
+        case POOL_INTERRUPTED:
+            return error_set(err, ERROR_INTERNAL, "interrupted");
+        case POOL_FAILED:
+            return false;
+        }
+    }
+}
+
+void pool_confirm(const struct pool_options *options, const struct kase *kase, struct verdict *v)
+{
+    struct pool_options one = *options;
+    struct verdict again;
+    struct error err;
+    one.workers = 1;
+    struct pool *pool = pool_create(&one, &err);
+    if (pool && pool_judge(pool, kase, &again, &err) && !verdict_passed(again.kind))
+        *v = again;
+    pool_destroy(pool);
+}

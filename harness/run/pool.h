@@ -76,6 +76,14 @@ bool pool_submit(struct pool *, uint64_t ticket, const struct kase *, struct err
 enum pool_event pool_wait(struct pool *, double seconds, uint64_t *ticket, struct verdict *,
                           struct error *);
 
+/* Has one case judged and waits for it. Nothing else may be under way. */
+bool pool_judge(struct pool *, const struct kase *, struct verdict *, struct error *) MUST_CHECK;
+
+/* Has a case that fails judged again by a process that has run no case before, as a replay will,
+ * and takes its verdict when it fails there too: where a wild access lands may depend on the
+ * tensors of earlier cases. */
+void pool_confirm(const struct pool_options *, const struct kase *, struct verdict *);
+
 /* Makes SIGINT and SIGTERM set a flag instead of ending the process; call it once, early. */
 void pool_catch_signals(void);
 bool pool_interrupted(void);

@@ -5,7 +5,7 @@
 #include "harness/base/clock.h"
 #include "harness/run/campaign.h"
 
-/* For the workers of a pool to start, or for a verdict. */
+/* For the workers of a pool to start. */
 #define PATIENCE 120.0
 
 /* --- Cases a second --- */
@@ -66,21 +66,6 @@ bool pool_bench_rate(struct pool *pool, const struct kase *kase, size_t n, doubl
 
 /* --- Faults --- */
 
-/* False when the pool fails or nothing comes. */
-static bool await(struct pool *pool, struct verdict *v, struct error *err)
-{
-    const double end = clock_seconds() + PATIENCE;
-    while (clock_seconds() < end) {
-        uint64_t ticket;
-        enum pool_event event = pool_wait(pool, 1, &ticket, v, err);
-        if (event == POOL_VERDICT || event == POOL_FAILED)
-            return event == POOL_VERDICT;
-        if (event == POOL_INTERRUPTED)
-            return error_set(err, ERROR_INTERNAL, "interrupted");
-    }
-    return error_set(err, ERROR_INTERNAL, "no verdict within %g s", PATIENCE);
-}
-
 static bool settle(struct pool *pool, struct error *err)
 {
     const double end = clock_seconds() + PATIENCE;
@@ -101,7 +86,7 @@ static bool judge(struct pool *pool, const struct kase *kase, struct verdict *v,
                   struct error *err)
 {
     const double start = clock_seconds();
-    if (!pool_submit(pool, 0, kase, err) || !await(pool, v, err))
+    if (!pool_judge(pool, kase, v, err))
         return false;
     *seconds = clock_seconds() - start;
     return true;
