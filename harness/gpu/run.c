@@ -121,10 +121,14 @@ static const char *step_name(const struct step *step)
     return step->kind == STEP_KERNEL ? step->kernel->name : "memset";
 }
 
+/* Until all is done that was enqueued; what fails is the step that was launched last, or else what
+ * prepares for one. */
 static bool await_running(struct device_gpu *gpu, struct device_finding *out)
 {
+    const char *running = gpu->running ? gpu->running : "preparing the tensors";
     int result = gpu_wait(gpu);
-    return result == GPU_SUCCESS || launch_failed(gpu, gpu->running, result, out);
+    gpu->running = NULL;
+    return result == GPU_SUCCESS || launch_failed(gpu, running, result, out);
 }
 
 /* Waits between steps, so that a failure is that step's; not behind the last one. */
@@ -240,7 +244,6 @@ bool gpu_run(struct device *device, const struct device_run *run, struct device_
 {
     struct device_gpu *gpu = gpu_of(device);
     *out = (struct device_finding){.granule = 1};
-    gpu->running = "preparing the tensors";
     note_arena(gpu);
     uint64_t before = run->launch == LAUNCH_REPLAY ? 0 : memory_before(gpu, run->plan);
     if (!launch_as(gpu, run, out))

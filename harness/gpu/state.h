@@ -37,7 +37,7 @@ struct device_gpu {
     struct gpu_code code;
     struct gpu_held held[ARENA_SLOTS];
     void *stream, *graph;
-    const char *running; /* what gpu_await() waits for */
+    const char *running; /* the step that was launched last and not waited for, or NULL */
     unsigned char *inbox, *outbox;
     struct gpu_pending pending[GPU_MAX_PENDING];
     size_t n_pending, received, sent; /* bytes of inbox and outbox in use */

@@ -106,7 +106,8 @@ struct device_memory {
 
 struct device;
 
-/* Functions that return false set the error, which is the harness's own; only `launch` judges. */
+/* Functions that return false set the error, which is the harness's own; `launch`, `start` and
+ * `await` judge. */
 struct device_driver {
     /* Gives the tensor that the host's arena holds in `slot` its place; sets buffer->device. */
     bool (*place)(struct device *, unsigned slot, const struct device_place *,
@@ -121,7 +122,7 @@ struct device_driver {
     bool (*finish)(struct device *, struct error *);
 
     /* For checks where the tensors are; NULL in a driver whose tensors are the host's. `write`,
-     * `read`, `enqueue` and `start` return at once. */
+     * `read` and `enqueue` do not wait for the device. */
 
     /* Places tensor `slot` of run 0 or 1; nothing may run. */
     bool (*spot)(struct device *, unsigned run, unsigned slot, const struct device_place *,
@@ -135,8 +136,8 @@ struct device_driver {
     bool (*read)(struct device *, void *to, const void *from, size_t bytes, struct error *);
     /* Of our own kernels, which do not fail. */
     bool (*enqueue)(struct device *, const struct plan *, struct error *);
-    /* The two halves of an eager launch: up to its last step, and the wait for all. What was
-     * enqueued in between, another launch too, fails with it. */
+    /* The two halves of an eager launch: up to the launch of its last step, and the wait for all.
+     * What was enqueued in between, another launch too, fails with it. */
     bool (*start)(struct device *, const struct plan *, struct device_finding *);
     bool (*await)(struct device *, struct device_finding *);
 
