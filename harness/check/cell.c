@@ -20,6 +20,26 @@ bool ref_is_poison(double x)
     return format_double_bits(x) == ref_poison_bits;
 }
 
+size_t ref_element_bytes(const struct tensor *t)
+{
+    return t->policy.kind == POLICY_BOUND ? sizeof(double) : dtype_bytes(t->dtype);
+}
+
+void ref_start(const struct tensor *t, void *out, size_t elements)
+{
+    const double poison = ref_poison();
+    const uint32_t bits = dtype_poison(t->dtype, 0);
+
+    if (t->policy.kind == POLICY_BOUND)
+        for (size_t i = 0; i < elements; i++)
+            memcpy((char *)out + i * sizeof poison, &poison, sizeof poison);
+    else if (dtype_bytes(t->dtype) == 1)
+        memset(out, (int)bits, elements);
+    else
+        for (size_t i = 0; i < elements; i++)
+            dtype_store(t->dtype, out, i, bits);
+}
+
 static const struct format *float_format(enum dtype type)
 {
     static const int ids[DTYPE_COUNT] = {

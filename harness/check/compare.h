@@ -28,6 +28,12 @@ enum { COMPARE_SHOWN = 10 };
 double ref_poison(void);
 bool ref_is_poison(double);
 
+/* Bytes of an element of an output's reference: a double under POLICY_BOUND, else the dtype's. */
+size_t ref_element_bytes(const struct tensor *);
+
+/* Makes the first `elements` of it what a reference starts from. */
+void ref_start(const struct tensor *, void *out, size_t elements);
+
 struct compare_input {
     const struct kase *kase;
     const struct tensor *tensor; /* all of the case, without their unused rows */

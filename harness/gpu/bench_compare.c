@@ -10,11 +10,6 @@ static bool is_bound(const struct bench_check *c)
     return c->tensor.policy.kind == POLICY_BOUND;
 }
 
-static size_t reference_size(const struct bench_check *c)
-{
-    return is_bound(c) ? sizeof(double) : dtype_bytes(c->tensor.dtype);
-}
-
 /* The reference of the rows that bench_check_fill() repeats. */
 static void *reference_piece(const struct bench_check *c, size_t *bytes, struct error *err)
 {
@@ -34,7 +29,7 @@ static void *reference_piece(const struct bench_check *c, size_t *bytes, struct 
 
 static bool make_reference(struct bench_check *c, const void **at, struct error *err)
 {
-    const size_t whole = tensor_elements(&c->tensor) * reference_size(c);
+    const size_t whole = tensor_elements(&c->tensor) * ref_element_bytes(&c->tensor);
     size_t bytes;
     void *device, *piece = reference_piece(c, &bytes, err);
     bool good = piece &&
@@ -52,7 +47,7 @@ static bool prepare_compare(struct bench_check *c, struct error *err)
         .first = c->at, .first_stride = c->tensor.stride, .second_stride = c->tensor.stride};
     struct check_compare entry;
     unsigned char *second;
-    c->traffic = 2 * c->in_use + tensor_elements(&c->tensor) * reference_size(c);
+    c->traffic = 2 * c->in_use + tensor_elements(&c->tensor) * ref_element_bytes(&c->tensor);
     if (!bench_check_place(c, BENCH_SECOND, &second, err) || !bench_check_fill(c, c->at, err) ||
         !bench_check_fill(c, second, err) || !make_reference(c, &o.reference, err) ||
         !gpu_bench_place(c->bench, BENCH_WORKSPACE, check_workspace(&c->tensor), ARENA_READ_WRITE,

@@ -99,11 +99,6 @@ static void poison(const struct tensor *t, void *out, size_t elements)
         dtype_store(t->dtype, out, i, dtype_poison(t->dtype, 0));
 }
 
-static size_t reference_size(const struct tensor *t)
-{
-    return t->policy.kind == POLICY_BOUND ? sizeof(double) : dtype_bytes(t->dtype);
-}
-
 static bool allocate(struct trial *t, struct error *err)
 {
     bool good = true;
@@ -115,7 +110,7 @@ static bool allocate(struct trial *t, struct error *err)
         if (piece->role != TENSOR_OUTPUT)
             continue;
         t->first[i] = malloc(bytes);
-        t->reference[i] = malloc(tensor_elements(piece) * reference_size(piece) + 1);
+        t->reference[i] = malloc(tensor_elements(piece) * ref_element_bytes(piece) + 1);
         good &= t->first[i] && t->reference[i];
     }
     return good || error_set(err, ERROR_INTERNAL, "no memory for a piece of a case");
@@ -165,13 +160,8 @@ static void run_reference(const struct trial *t, struct ref_io *io)
         .tensor = t->piece_tensor, .in = (const void *const *)t->in, .out = t->reference};
     for (size_t i = 0; i < t->count; i++) {
         const struct tensor *piece = &t->piece_tensor[i];
-        const size_t n = tensor_elements(piece);
-        if (!t->reference[i])
-            continue;
-        if (piece->policy.kind != POLICY_BOUND)
-            poison(piece, t->reference[i], n);
-        for (size_t k = 0; piece->policy.kind == POLICY_BOUND && k < n; k++)
-            ((double *)t->reference[i])[k] = ref_poison();
+        if (t->reference[i])
+            ref_start(piece, t->reference[i], tensor_elements(piece));
     }
     t->piece.op->reference(&t->piece, io);
 }

@@ -340,6 +340,18 @@ static void trusts_no_silence(void **state)
     unsetenv("FAKE_BLIND");
 }
 
+/* Elements that are counted as wrong are wrong, be there a place for them or not. */
+static void needs_no_place(void **state)
+{
+    (void)state;
+    setenv("FAKE_PLACELESS", "1", 1);
+    struct pool *pool = make_pool(&on_gpu);
+    assert_int_equal(judge(pool, doctor_case(DOCTOR_NONE)).kind, VERDICT_PASS);
+    assert_int_equal(judge(pool, doctor_case(DOCTOR_WRONG)).kind, VERDICT_WRONG);
+    pool_destroy(pool);
+    unsetenv("FAKE_PLACELESS");
+}
+
 static void reads_device_names(void **state)
 {
     struct error err;
@@ -403,6 +415,7 @@ int main(void)
         cmocka_unit_test(reads_what_a_dying_worker_printed),
         cmocka_unit_test(finds_the_code_of_a_mutant),
         cmocka_unit_test(trusts_no_silence),
+        cmocka_unit_test(needs_no_place),
     };
     pool_catch_signals();
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -177,11 +177,16 @@ static void poison_output(const struct binding *b, size_t i, unsigned poison)
     poison_gaps(b, i, poison);
 }
 
-bool bind_is_custom(const struct binding *b)
+bool bind_is_custom(const struct binding *b, size_t i)
+{
+    const struct tensor *t = &b->tensor[i];
+    return t->role == TENSOR_INPUT && t->fill.kind == FILL_CUSTOM && b->bytes[i];
+}
+
+bool bind_has_custom(const struct binding *b)
 {
     for (size_t i = 0; i < b->count; i++)
-        if (b->tensor[i].role == TENSOR_INPUT && b->tensor[i].fill.kind == FILL_CUSTOM &&
-            b->bytes[i])
+        if (bind_is_custom(b, i))
             return true;
     return false;
 }

@@ -30,8 +30,9 @@ struct binding {
 bool bind_tensors(struct binding *, const struct kase *, struct device *,
                   struct error *) MUST_CHECK;
 
-/* Whether some input is one that only the operator, on the host, can fill. */
-bool bind_is_custom(const struct binding *);
+/* Whether tensor `i` is an input that only the operator, on the host, can fill; whether any is. */
+bool bind_is_custom(const struct binding *, size_t i);
+bool bind_has_custom(const struct binding *);
 
 /* How tensor `i` is to lie. */
 struct device_place bind_where(const struct binding *, size_t i, enum arena_side);

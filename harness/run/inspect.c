@@ -75,7 +75,7 @@ static void find_subjects(struct inspection *in)
 
 static size_t reference_bytes(const struct tensor *t)
 {
-    return tensor_elements(t) * (inspect_is_exact(t) ? sizeof(double) : dtype_bytes(t->dtype));
+    return tensor_elements(t) * ref_element_bytes(t);
 }
 
 /* Adds a part; where it begins. */
@@ -150,8 +150,8 @@ static bool send_customs(const struct inspection *in, struct error *err)
     const struct binding *b = in->bind;
     for (unsigned run = 0; run < INSPECT_RUNS; run++)
         for (size_t i = 0; i < b->count; i++)
-            if (b->tensor[i].role == TENSOR_INPUT && b->tensor[i].fill.kind == FILL_CUSTOM &&
-                !inspect_is_small_custom(b, i) && !send_custom(in, run, i, err))
+            if (bind_is_custom(b, i) && !inspect_is_small_custom(b, i) &&
+                !send_custom(in, run, i, err))
                 return false;
     return true;
 }
@@ -251,10 +251,12 @@ static bool output_right(const struct subject *s, const struct check_result *r, 
     const uint64_t wrong = check_wrong(r);
     uint64_t element;
     enum check_count kind;
-    if (wrong && check_place(r, 0, &element, &kind)) {
-        snprintf(seen, size, "%s: %llu elements are not right, the first is element %llu, %s",
-                 s->tensor.name, (unsigned long long)wrong, (unsigned long long)element,
-                 kinds[kind]);
+    if (wrong) { /* where is another question */
+        int n = snprintf(seen, size, "%s: %llu elements are not right", s->tensor.name,
+                         (unsigned long long)wrong);
+        if (n > 0 && (size_t)n < size && check_place(r, 0, &element, &kind))
+            snprintf(seen + n, size - (size_t)n, ", the first is element %llu, %s",
+                     (unsigned long long)element, kinds[kind]);
         return false;
     }
     if ((double)r->count[CHECK_NONZERO] < least * (double)r->count[CHECK_SEEN]) {

@@ -78,8 +78,8 @@ static inline bool inspect_is_exact(const struct tensor *t)
 static inline bool inspect_is_small_custom(const struct binding *b, size_t i)
 {
     const struct tensor *t = &b->tensor[i];
-    return t->role == TENSOR_INPUT && t->fill.kind == FILL_CUSTOM && b->bytes[i] &&
-           b->bytes[i] <= CHECK_PERIOD_MAX && t->stride == t->cols && !t->unused_rows;
+    return bind_is_custom(b, i) && b->bytes[i] <= CHECK_PERIOD_MAX && t->stride == t->cols &&
+           !t->unused_rows;
 }
 
 /* Where in the answers the results begin, and where they end. */

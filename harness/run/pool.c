@@ -337,8 +337,8 @@ static void give_ahead(struct worker *w, struct worker_case c)
     w->ahead_sent = !c.kase->literals && message_send_case(w->to, c.ticket, c.kase);
 }
 
-/* Gives an idle worker a case; one that has died meanwhile is replaced first. False when there is
- * none idle (*given false), or none to be had any more. */
+/* Gives the case to an idle worker, if there is one; one that has died meanwhile is replaced first.
+ * False when no worker is to be had any more. */
 static bool give_idle(struct pool *pool, struct worker_case c, bool *given, struct error *err)
 {
     *given = false;

@@ -202,7 +202,7 @@ static bool judged_on_device(struct trial *t, char *seen, size_t size)
 {
     struct session *s = t->session;
     struct error err;
-    if (bind_is_custom(&t->bind) && !bind_host(&t->bind, ARENA_RIGHT, &err))
+    if (bind_has_custom(&t->bind) && !bind_host(&t->bind, ARENA_RIGHT, &err))
         return !trial_error(t, &err);
     helper_start(s->helper, make_reference, t);
     if (!inspect_begin(s->inspection, &t->bind, &err)) {

@@ -1,24 +1,7 @@
 #include <stdio.h>
-#include <string.h>
 
 #include "harness/check/compare.h"
 #include "harness/run/trial.h"
-
-static void poison_reference(const struct tensor *t, void *out, size_t elements)
-{
-    if (t->policy.kind == POLICY_BOUND) {
-        double poison = ref_poison();
-        for (size_t i = 0; i < elements; i++)
-            memcpy((char *)out + i * sizeof(poison), &poison, sizeof(poison));
-        return;
-    }
-    uint32_t bits = dtype_poison(t->dtype, 0);
-    if (dtype_bytes(t->dtype) == 1)
-        memset(out, (int)bits, elements);
-    else
-        for (size_t i = 0; i < elements; i++)
-            dtype_store(t->dtype, out, i, bits);
-}
 
 /* The sizes that the operator allocates must be those of its contract; the reference relies on
  * them. */
@@ -52,16 +35,14 @@ bool trial_reference(struct trial *t)
             t->in[i] = t->bind.buffer[i].host;
         if (!trial_is_output(t, i))
             continue;
-        bool wide = tensor->policy.kind == POLICY_BOUND;
         size_t elements = tensor_elements(tensor);
-        t->out[i] = scratch_get(&t->session->ref[i], elements,
-                                wide ? sizeof(double) : dtype_bytes(tensor->dtype));
+        t->out[i] = scratch_get(&t->session->ref[i], elements, ref_element_bytes(tensor));
         if (!t->out[i]) {
             struct error err;
             error_set(&err, ERROR_INTERNAL, "no memory for the reference of %s", tensor->name);
             return trial_error(t, &err);
         }
-        poison_reference(tensor, t->out[i], elements);
+        ref_start(tensor, t->out[i], elements);
     }
     t->kase->op->reference(t->kase, &t->io);
     return t->referenced = true;
