@@ -288,7 +288,7 @@ bool pool_busy(const struct pool *pool)
     for (unsigned i = 0; i < pool->count; i++)
         if (pool->worker[i].state == WORKER_BUSY)
             return true;
-    return false;
+    return pool->n_orphans > 0;
 }
 
 bool pool_settled(const struct pool *pool)

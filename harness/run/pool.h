@@ -60,6 +60,7 @@ unsigned pool_finish(struct pool *, struct pool_memory out[DEVICE_MAX]);
 
 /* Whether a worker is idle, or busy and without a case to go on with. */
 bool pool_has_room(const struct pool *);
+/* Whether a case has been given and its verdict not. */
 bool pool_busy(const struct pool *);
 
 /* Whether all workers wait for cases, spares included. */

@@ -88,6 +88,34 @@ static void replaces_a_worker_killed_idle(void **state)
     pool_destroy(pool);
 }
 
+/* A worker that is lost had the next case ahead, by its pipe or, with literals, not yet: another
+ * judges that. It counts as work until then, so that nobody takes the run for done. */
+static void loses_no_case_with_a_worker(void **state)
+{
+    static const int behave[] = {MINI_KILLED, MINI_HUNG};
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct pool *pool = make_pool(1);
+        struct kase first = mini_case(1, 1, behave[i % 2]), last = mini_case(1, 1, MINI_FINE);
+        struct verdict v;
+        struct error err;
+        uint64_t ticket;
+        last.literals = i < 2 ? NULL : (char *)"want.out=0"; /* borrowed */
+        assert_true(pool_has_room(pool) && pool_submit(pool, 1, &first, &err));
+        assert_true(pool_has_room(pool) && pool_submit(pool, 2, &last, &err));
+        assert_false(pool_has_room(pool));
+        assert_int_equal(wait_long(pool, &ticket, &v), POOL_VERDICT);
+        assert_int_equal(ticket, 1);
+        assert_int_equal(v.detector, DETECTOR_SUPERVISOR);
+        assert_true(pool_busy(pool));
+        assert_int_equal(wait_long(pool, &ticket, &v), POOL_VERDICT);
+        assert_int_equal(ticket, 2);
+        assert_int_equal(v.kind, VERDICT_PASS);
+        assert_false(pool_busy(pool));
+        pool_destroy(pool);
+    }
+}
+
 static void refuses_a_silly_number_of_workers(void **state)
 {
     struct error err;
@@ -217,6 +245,7 @@ int main(void)
         cmocka_unit_test(survives_a_dying_worker),
         cmocka_unit_test(kills_a_hung_worker),
         cmocka_unit_test(replaces_a_worker_killed_idle),
+        cmocka_unit_test(loses_no_case_with_a_worker),
         cmocka_unit_test(refuses_a_silly_number_of_workers),
         cmocka_unit_test(keeps_the_order),
         cmocka_unit_test(stops_when_told_and_can_go_on),
