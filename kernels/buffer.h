@@ -99,10 +99,11 @@ static __device__ inline void buffer_store_u32x4(struct buffer b, uint32_t offse
     __builtin_amdgcn_raw_buffer_store_b128(w, BUFFER_RSRC(b), (int)offset, 0, 0);
 }
 
-/* 16 dwords, aligned to 16 bytes, that are inside all of them or none: four accesses in a row. */
-static __device__ inline void buffer_load_u32x16(struct buffer b, uint32_t offset, uint4 out[4])
+/* n times 16 bytes, aligned to 16, that are inside all of them or none: n accesses in a row. */
+static __device__ inline void buffer_load_all(struct buffer b, uint32_t offset, uint4 *out,
+                                              uint32_t n)
 {
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < n; i++)
         out[i] = buffer_load_u32x4(b, offset + 16 * i);
 }
 
@@ -152,12 +153,13 @@ static __device__ inline uint4 buffer_load_u32x4(struct buffer b, uint32_t offse
     return r;
 }
 
-static __device__ inline void buffer_load_u32x16(struct buffer b, uint32_t offset, uint4 out[4])
+static __device__ inline void buffer_load_all(struct buffer b, uint32_t offset, uint4 *out,
+                                              uint32_t n)
 {
-    if (buffer_holds(b, offset, 64))
-        __builtin_memcpy(out, __builtin_assume_aligned(b.base + offset, 16), 64);
+    if (buffer_holds(b, offset, 16 * n))
+        __builtin_memcpy(out, __builtin_assume_aligned(b.base + offset, 16), 16 * n);
     else
-        __builtin_memset(out, 0, 64);
+        __builtin_memset(out, 0, 16 * n);
 }
 
 static __device__ inline void buffer_store_u8(struct buffer b, uint32_t offset, uint8_t v)

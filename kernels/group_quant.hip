@@ -4,9 +4,7 @@
  * numbered row by row, padding groups of the shuffled layout included, so the last block of a grid
  * has surplus lanes, and lanes of padding groups are idle.
  */
-#include "kernels/group_quant_chunk.h"
-
-enum { GQ_GROUP_CHUNKS = 4 }; /* of the largest group */
+#include "kernels/group_quant_span.h"
 
 /* Byte of the scale of row x, group y: tiles of 32 x 8 scales, in which the rows 16 apart and the
  * groups 4 apart that one matrix instruction needs share a word. */
@@ -199,34 +197,26 @@ __global__ void __launch_bounds__(GROUP_QUANT_BLOCK) group_quant_whole(struct gr
     const struct gq_place place = gq_place_of(&a, 1);
     const struct gq_input input = gq_input_of(&a);
     const uint64_t counted = gq_counted_rows(&a);
-    const uint32_t width = a.group_chunks * GQ_CHUNK;
-    const uint64_t first = (uint64_t)place.y * width;
-    const uint64_t end = first + width < a.cols ? first + width : a.cols;
+    const bool live = gq_has_group(&a, &place, counted);
+    const struct gq_span span = gq_span_of(&a, place.row, place.y, live);
     struct gq_chunk chunk[GQ_GROUP_CHUNKS];
     uint32_t most = 0;
-    float inverse;
+    float inverse = 0;
 
 #ifdef MUTANT_B01h
-    (void)*(const volatile uint16_t *)(a.input + place.row * a.stride + first);
+    (void)*(const volatile uint16_t *)(a.input + place.row * a.stride + span.first);
 #endif
-    if (!gq_has_group(&a, &place, counted))
-        return;
+    gq_load_span(&a, &input, &span, chunk);
     KERNEL_UNROLL
     for (uint32_t i = 0; i < GQ_GROUP_CHUNKS; i++)
-        if (first + i * GQ_CHUNK < end)
-            chunk[i] = gq_load(&a, &input, place.row, first + i * GQ_CHUNK);
-    KERNEL_UNROLL
-    for (uint32_t i = 0; i < GQ_GROUP_CHUNKS; i++)
-        if (first + i * GQ_CHUNK < end) {
+        if (i < span.chunks) {
             const uint32_t part = gq_chunk_max(&chunk[i]);
 
             most = part > most ? part : most;
         }
-    inverse = gq_group_scale(&a, gq_decode(&a, (uint16_t)most),
-                             gq_scale_index(&a, place.row, place.y, counted), true);
-    KERNEL_UNROLL
-    for (uint32_t i = 0; i < GQ_GROUP_CHUNKS; i++)
-        if (first + i * GQ_CHUNK < end)
-            gq_write(&a, place.row, first + i * GQ_CHUNK, &chunk[i], inverse);
+    if (live)
+        inverse = gq_group_scale(&a, gq_decode(&a, (uint16_t)most),
+                                 gq_scale_index(&a, place.row, place.y, counted), true);
+    gq_write_span(&a, &span, chunk, inverse);
 }
 EXPORT_KERNEL_NO_SYNC(group_quant_whole, struct group_quant_args);

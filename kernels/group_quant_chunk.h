@@ -88,7 +88,7 @@ static __device__ inline void gq_fetch_chunk(const struct gq_input *input, uint6
 #else
     uint4 parts[4];
 
-    buffer_load_u32x16(input->buffer, (uint32_t)(at * sizeof(uint16_t)), parts);
+    buffer_load_all(input->buffer, (uint32_t)(at * sizeof(uint16_t)), parts, 4);
     __builtin_memcpy(chunk->word, parts, sizeof parts);
 #endif
 }
@@ -287,6 +287,19 @@ static __device__ inline struct gq_codes gq_convert(const struct group_quant_arg
 
 /* --- Store --- */
 
+static __device__ inline uint8_t *gq_codes_at(const struct group_quant_args *a, uint64_t row,
+                                              uint64_t col)
+{
+    const uint32_t per_byte = a->type == GROUP_QUANT_FP4 ? 2 : 1;
+
+#ifdef MUTANT_L01
+    const uint64_t pitch = a->group_chunks ? (uint64_t)a->pitch * a->group_chunks * GQ_CHUNK : 0;
+    return a->codes + (row * (pitch > a->cols ? pitch : a->cols) + col) / per_byte;
+#else
+    return a->codes + (row * a->cols + col) / per_byte;
+#endif
+}
+
 static __device__ inline void gq_store(const struct group_quant_args *a, uint64_t row, uint64_t col,
                                        const struct gq_codes *codes)
 {
@@ -299,12 +312,7 @@ static __device__ inline void gq_store(const struct group_quant_args *a, uint64_
 #else
     const uint32_t count = left < GQ_CHUNK ? (uint32_t)left : GQ_CHUNK;
 #endif
-#ifdef MUTANT_L01
-    const uint64_t pitch = a->group_chunks ? (uint64_t)a->pitch * a->group_chunks * GQ_CHUNK : 0;
-    uint8_t *to = a->codes + (row * (pitch > a->cols ? pitch : a->cols) + col) / per_byte;
-#else
-    uint8_t *to = a->codes + (row * a->cols + col) / per_byte;
-#endif
+    uint8_t *to = gq_codes_at(a, row, col);
 
     if (a->wide) {
         uint4 part[2];
