@@ -99,11 +99,10 @@ static __device__ inline void buffer_store_u32x4(struct buffer b, uint32_t offse
     __builtin_amdgcn_raw_buffer_store_b128(w, BUFFER_RSRC(b), (int)offset, 0, 0);
 }
 
-/* n times 16 bytes, aligned to 16, that are inside all of them or none: n accesses in a row. */
-static __device__ inline void buffer_load_all(struct buffer b, uint32_t offset, uint4 *out,
-                                              uint32_t n)
+/* 16 dwords, aligned to 16 bytes, that are inside all of them or none: four accesses in a row. */
+static __device__ inline void buffer_load_u32x16(struct buffer b, uint32_t offset, uint4 out[4])
 {
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < 4; i++)
         out[i] = buffer_load_u32x4(b, offset + 16 * i);
 }
 
@@ -153,13 +152,12 @@ static __device__ inline uint4 buffer_load_u32x4(struct buffer b, uint32_t offse
     return r;
 }
 
-static __device__ inline void buffer_load_all(struct buffer b, uint32_t offset, uint4 *out,
-                                              uint32_t n)
+static __device__ inline void buffer_load_u32x16(struct buffer b, uint32_t offset, uint4 out[4])
 {
-    if (buffer_holds(b, offset, 16 * n))
-        __builtin_memcpy(out, __builtin_assume_aligned(b.base + offset, 16), 16 * n);
+    if (buffer_holds(b, offset, 64))
+        __builtin_memcpy(out, __builtin_assume_aligned(b.base + offset, 16), 64);
     else
-        __builtin_memset(out, 0, 16 * n);
+        __builtin_memset(out, 0, 64);
 }
 
 static __device__ inline void buffer_store_u8(struct buffer b, uint32_t offset, uint8_t v)

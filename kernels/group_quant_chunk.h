@@ -88,7 +88,7 @@ static __device__ inline void gq_fetch_chunk(const struct gq_input *input, uint6
 #else
     uint4 parts[4];
 
-    buffer_load_all(input->buffer, (uint32_t)(at * sizeof(uint16_t)), parts, 4);
+    buffer_load_u32x16(input->buffer, (uint32_t)(at * sizeof(uint16_t)), parts);
     __builtin_memcpy(chunk->word, parts, sizeof parts);
 #endif
 }

@@ -62,8 +62,8 @@ static __device__ inline void gq_load_together(const struct group_quant_args *a,
                                                const struct gq_input *input,
                                                const struct gq_span *span, struct gq_chunk *chunk)
 {
-    const uint64_t at = (span->row - input->first_row) * a->stride + span->first;
-    const uint32_t own = (uint32_t)(at * sizeof(uint16_t)), mine = threadIdx.x % GQ_LOADERS;
+    const uint64_t first = (span->row - input->first_row) * a->stride + span->first;
+    const uint32_t own = (uint32_t)(first * sizeof(uint16_t)), mine = threadIdx.x % GQ_LOADERS;
     uint32_t from[GQ_LOADERS], chunks[GQ_LOADERS];
 
     for (uint32_t i = 0; i < GQ_LOADERS; i++) {
@@ -75,9 +75,13 @@ static __device__ inline void gq_load_together(const struct group_quant_args *a,
         uint4 piece[GQ_LOADERS];
 
         KERNEL_UNROLL
-        for (uint32_t i = 0; i < GQ_LOADERS; i++)
-            if (k < chunks[i])
-                buffer_load_all(input->buffer, from[i] + k * sizeof chunk->word, &piece[i], 1);
+        for (uint32_t i = 0; i < GQ_LOADERS; i++) {
+            const uint32_t at = from[i] + k * (uint32_t)sizeof chunk->word;
+
+            piece[i] = make_uint4(0, 0, 0, 0);
+            if (k < chunks[i] && buffer_holds(input->buffer, at, GQ_PIECE))
+                piece[i] = *(const uint4 *)(input->buffer.base + at);
+        }
         gq_exchange(&piece[0], &piece[1], 1);
         gq_exchange(&piece[2], &piece[3], 1);
         gq_exchange(&piece[0], &piece[2], 2);
@@ -91,13 +95,12 @@ static __device__ inline void gq_write_together(const struct group_quant_args *a
                                                 const struct gq_span *span,
                                                 const struct gq_chunk *chunk, float inverse)
 {
+    const uint64_t own = (uint64_t)gq_codes_at(a, span->row, span->first);
     const uint32_t mine = threadIdx.x % GQ_STORERS;
     uint8_t *to[GQ_STORERS];
     uint32_t chunks[GQ_STORERS];
 
     for (uint32_t i = 0; i < GQ_STORERS; i++) {
-        const uint64_t own = (uint64_t)gq_codes_at(a, span->row, span->first);
-
         to[i] = (uint8_t *)__shfl(own, (int)i, GQ_STORERS) + mine * GQ_PIECE;
         chunks[i] = __shfl(span->chunks, (int)i, GQ_STORERS);
     }
