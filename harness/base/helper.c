@@ -1,14 +1,23 @@
 #include "harness/base/helper.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+
+enum { QUEUE = 8 };
+
+struct work {
+    void (*call)(void *);
+    void *context;
+};
 
 struct helper {
     pthread_t thread;
-    pthread_mutex_t mutex; /* of all below */
+    pthread_mutex_t mutex; /* of all below; `done` may be read without */
     pthread_cond_t changed;
-    void (*work)(void *); /* NULL: idle */
-    void *context;
+    struct work queue[QUEUE]; /* work n at n % QUEUE */
+    uint64_t added;
+    _Atomic uint64_t done;
     bool ends;
 };
 
@@ -17,14 +26,15 @@ static void *run(void *argument)
     struct helper *h = argument;
     pthread_mutex_lock(&h->mutex);
     for (;;) {
-        while (!h->work && !h->ends)
+        while (h->done == h->added && !h->ends)
             pthread_cond_wait(&h->changed, &h->mutex);
-        if (!h->work)
+        if (h->done == h->added)
             break;
+        const struct work work = h->queue[(h->done + 1) % QUEUE];
         pthread_mutex_unlock(&h->mutex);
-        h->work(h->context);
+        work.call(work.context);
         pthread_mutex_lock(&h->mutex);
-        h->work = NULL;
+        h->done++;
         pthread_cond_broadcast(&h->changed);
     }
     pthread_mutex_unlock(&h->mutex);
@@ -59,19 +69,24 @@ void helper_destroy(struct helper *h)
     free(h);
 }
 
-void helper_start(struct helper *h, void (*work)(void *), void *context)
+uint64_t helper_add(struct helper *h, void (*work)(void *), void *context)
 {
     pthread_mutex_lock(&h->mutex);
-    h->work = work;
-    h->context = context;
+    while (h->added - h->done == QUEUE)
+        pthread_cond_wait(&h->changed, &h->mutex);
+    const uint64_t number = ++h->added;
+    h->queue[number % QUEUE] = (struct work){work, context};
     pthread_cond_broadcast(&h->changed);
     pthread_mutex_unlock(&h->mutex);
+    return number;
 }
 
-void helper_wait(struct helper *h)
+void helper_wait(struct helper *h, uint64_t number)
 {
+    if (h->done >= number)
+        return;
     pthread_mutex_lock(&h->mutex);
-    while (h->work)
+    while (h->done < number)
         pthread_cond_wait(&h->changed, &h->mutex);
     pthread_mutex_unlock(&h->mutex);
 }

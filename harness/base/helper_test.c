@@ -23,15 +23,18 @@ static void waits_for_its_work(void **state)
     int sum = 0;
     (void)state;
     assert_non_null(helper);
-    helper_wait(helper); /* idle */
+    helper_wait(helper, 0); /* nothing */
     for (int i = 1; i <= 20; i++) {
-        helper_start(helper, add_slowly, &sum);
-        helper_wait(helper);
+        assert_int_equal(helper_add(helper, add_slowly, &sum), i);
+        helper_wait(helper, (uint64_t)i);
         assert_int_equal(sum, i);
     }
-    helper_start(helper, add_slowly, &sum);
+    for (int i = 21; i <= 40; i++) /* more than it takes at once */
+        helper_add(helper, add_slowly, &sum);
+    helper_wait(helper, 30);
+    helper_wait(helper, 25);
     helper_destroy(helper); /* waits too */
-    assert_int_equal(sum, 21);
+    assert_int_equal(sum, 40);
     helper_destroy(NULL);
 }
 

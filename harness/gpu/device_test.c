@@ -55,6 +55,52 @@ static struct verdict judge(struct pool *pool, struct kase kase)
     return v;
 }
 
+/* Gives a worker n cases at once; their verdicts, by their numbers. */
+static void judge_together(const struct kase *kase, size_t n, struct verdict *out)
+{
+    struct pool *pool = make_pool(&on_gpu);
+    struct error err;
+    struct verdict v;
+    uint64_t ticket;
+    for (size_t i = 0; i < n; i++) {
+        assert_true(pool_has_room(pool));
+        assert_true(pool_submit(pool, i, &kase[i], &err));
+    }
+    for (int i = 0; pool_busy(pool) && i < 120; i++)
+        if (pool_wait(pool, 1, &ticket, &v, &err) == POOL_VERDICT)
+            out[ticket] = v;
+    assert_false(pool_busy(pool));
+    pool_destroy(pool);
+}
+
+/* While one case is run, those behind it are prepared; each gets its own verdict. */
+static void prepares_cases_ahead(void **state)
+{
+    const struct kase cases[] = {mini_case(3, 3, MINI_SLOW), mini_case(40, 5, MINI_FINE),
+                                 mini_case(9, 700, MINI_FINE), mini_case(38, 6, MINI_FINE),
+                                 mini_case(1, 1, MINI_FINE)};
+    struct verdict v[5] = {{.kind = VERDICT_ERROR}};
+    (void)state;
+    judge_together(cases, 5, v);
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(v[i].kind, i % 2 ? VERDICT_WRONG : VERDICT_PASS);
+}
+
+/* A case that kills the worker while another is run is the one to blame. */
+static void blames_what_it_prepared(void **state)
+{
+    const struct kase cases[] = {mini_case(3, 3, MINI_SLOW), mini_case(3, 4, MINI_FINE),
+                                 mini_case(3, 5, MINI_DEADLY), mini_case(40, 5, MINI_FINE)};
+    struct verdict v[4] = {{.kind = VERDICT_ERROR}};
+    (void)state;
+    judge_together(cases, 4, v);
+    assert_int_equal(v[0].kind, VERDICT_PASS);
+    assert_int_equal(v[1].kind, VERDICT_PASS);
+    assert_int_equal(v[2].kind, VERDICT_FAULT);
+    assert_int_equal(v[2].detector, DETECTOR_SUPERVISOR);
+    assert_int_equal(v[3].kind, VERDICT_WRONG);
+}
+
 static void finds_planted_defects(void **state)
 {
     struct pool *pool = make_pool(&on_gpu);
@@ -414,6 +460,8 @@ int main(void)
         cmocka_unit_test(gives_memory_back),
         cmocka_unit_test(reads_what_a_dying_worker_printed),
         cmocka_unit_test(finds_the_code_of_a_mutant),
+        cmocka_unit_test(prepares_cases_ahead),
+        cmocka_unit_test(blames_what_it_prepared),
         cmocka_unit_test(trusts_no_silence),
         cmocka_unit_test(needs_no_place),
     };

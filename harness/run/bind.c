@@ -6,12 +6,12 @@
 #include "harness/case/fill.h"
 
 bool bind_tensors(struct binding *b, const struct kase *kase, struct device *runner,
-                  struct error *err)
+                  struct arena *arena, struct error *err)
 {
     memset(b, 0, sizeof(*b));
     b->kase = kase;
     b->runner = runner;
-    b->arena = runner->arena;
+    b->arena = arena;
     b->count = kase->op->tensors(kase, b->tensor);
     for (size_t i = 0; i < b->count; i++)
         if (!tensor_bytes(&b->tensor[i], &b->bytes[i]))

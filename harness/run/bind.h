@@ -17,7 +17,7 @@ enum { BIND_GAP_WINDOW = 4096 };
 struct binding {
     const struct kase *kase;
     struct device *runner;
-    struct arena *arena; /* the runner's */
+    struct arena *arena;
     size_t count;
     struct tensor tensor[OP_MAX_TENSORS];
     size_t bytes[OP_MAX_TENSORS];
@@ -26,8 +26,8 @@ struct binding {
     bool filled;                  /* inputs of this case are in the arena already */
 };
 
-/* Declares the tensors; false when a size overflows. */
-bool bind_tensors(struct binding *, const struct kase *, struct device *,
+/* Declares the tensors; false when a size overflows. On the host they will lie in the arena. */
+bool bind_tensors(struct binding *, const struct kase *, struct device *, struct arena *,
                   struct error *) MUST_CHECK;
 
 /* Whether tensor `i` is an input that only the operator, on the host, can fill; whether any is. */

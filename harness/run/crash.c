@@ -10,17 +10,17 @@
 
 #include "harness/gpu/fault.h"
 
-bool crash_open(struct crash *crash, struct error *err)
+bool crash_open(struct crash *crash, bool logs, struct error *err)
 {
-    *crash = (struct crash){.log = memfd_create("worker's stderr", MFD_CLOEXEC)};
-    if (crash->log >= 0 && fcntl(crash->log, F_SETFL, O_APPEND) == 0) {
+    *crash = (struct crash){.log = logs ? memfd_create("worker's stderr", MFD_CLOEXEC) : -1};
+    if (!logs || (crash->log >= 0 && fcntl(crash->log, F_SETFL, O_APPEND) == 0)) {
         void *shared = mmap(NULL, sizeof(*crash->note), PROT_READ | PROT_WRITE,
                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         crash->note = shared == MAP_FAILED ? NULL : shared;
     }
     if (crash->note)
         return true;
-    error_errno(err, ERROR_INTERNAL, "cannot keep what a worker prints");
+    error_errno(err, ERROR_INTERNAL, "cannot keep what a worker leaves");
     crash_close(crash);
     return false;
 }
@@ -158,4 +158,12 @@ bool crash_judge(const struct crash *crash, struct verdict *v)
     snprintf(v->summary, sizeof(v->summary), "access in the page at 0x%" PRIx64, fault.address);
     verdict_set(v, VERDICT_FAULT, DETECTOR_TRAP, "wild address");
     return true;
+}
+
+bool crash_doubtful(const struct crash *crash)
+{
+    for (size_t i = 0; crash->note && i < SESSION_AHEAD; i++)
+        if (crash->note->prepared[i] > crash->note->run)
+            return true;
+    return false;
 }

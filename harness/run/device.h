@@ -152,7 +152,7 @@ struct device_driver {
 
 struct device {
     const struct device_driver *driver;
-    struct arena *arena; /* the host's, not owned */
+    struct arena *arena; /* the host's, of the case that runs; not owned */
     char text[256];      /* what it is, for people and reports */
 };
 

@@ -1,6 +1,7 @@
 #include "harness/run/message.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -69,6 +70,12 @@ static bool receive_header(int fd, enum message_type type, size_t min, size_t ma
 {
     return read_all(fd, h, sizeof(*h)) && h->magic == MESSAGE_MAGIC &&
            h->version == MESSAGE_VERSION && h->type == type && h->length >= min && h->length <= max;
+}
+
+bool message_waits(int fd, double seconds)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, (int)(seconds * 1e3)) > 0;
 }
 
 bool message_send_case(int fd, uint64_t ticket, const struct kase *kase)

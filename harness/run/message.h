@@ -11,6 +11,9 @@
 #include "harness/op/verdict.h"
 #include "harness/run/device.h"
 
+/* Whether within that time something comes to be received, if only the end. */
+bool message_waits(int fd, double seconds);
+
 /* Sends a case; false when the other end is gone. */
 bool message_send_case(int fd, uint64_t ticket, const struct kase *) MUST_CHECK;
 

@@ -5,7 +5,7 @@
  *     rows, cols   output i32 [rows, cols], all zero; the reference wants a one in the last element
  *                  when rows >= 37 and cols >= 5
  *     behave       fine | killed (the worker dies) | hung | slow (50 ms) | long (a memset too far)
- *     illegal      1: refused as "illegal"
+ * | deadly (the reference kills the worker) illegal      1: refused as "illegal"
  */
 #ifndef HARNESS_RUN_MINI_OP_H
 #define HARNESS_RUN_MINI_OP_H
@@ -17,9 +17,10 @@
 #include "harness/op/op.h"
 
 enum { MINI_ROWS, MINI_COLS, MINI_BEHAVE, MINI_ILLEGAL, MINI_PARAMS };
-enum { MINI_FINE, MINI_KILLED, MINI_HUNG, MINI_SLOW, MINI_LONG };
+enum { MINI_FINE, MINI_KILLED, MINI_HUNG, MINI_SLOW, MINI_LONG, MINI_DEADLY };
 
-static const char *const mini_behaves[] = {"fine", "killed", "hung", "slow", "long", NULL};
+static const char *const mini_behaves[] = {"fine", "killed", "hung", "slow",
+                                           "long", "deadly", NULL};
 static const char *const mini_reasons[] = {"illegal", "short_out", NULL};
 static const int64_t mini_tiles[] = {32, 0};
 
@@ -82,6 +83,8 @@ static void mini_reference(const struct kase *kase, const struct ref_io *io)
 {
     int32_t *out = io->out[0];
     size_t n = mini_elements(kase);
+    if (kase->value[MINI_BEHAVE] == MINI_DEADLY)
+        raise(SIGKILL);
     for (size_t i = 0; i < n; i++)
         out[i] = 0;
     if (kase->value[MINI_ROWS] >= 37 && kase->value[MINI_COLS] >= 5)

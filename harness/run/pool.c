@@ -26,7 +26,8 @@ struct pool {
     struct worker
         *worker; /* `count` that take cases, then a spare for each device that wants one */
     unsigned count, all, started;
-    struct worker_case orphan[MAX_WORKERS]; /* what lost workers had ahead; given out first */
+    unsigned ahead; /* cases a worker is given beside the one it has */
+    struct worker_case orphan[MAX_WORKERS * (1 + WORKER_AHEAD)]; /* see orphan(); given out first */
     unsigned n_orphans;
     pid_t dying[MAX_DYING]; /* killed, not yet gone: a GPU's context takes its time */
     unsigned n_dying;
@@ -178,6 +179,7 @@ struct pool *pool_create(const struct pool_options *options, struct error *err)
     pool->options = *options;
     pool->count = count;
     pool->all = all;
+    pool->ahead = options->session.device.kind == DEVICE_CPU ? 1 : WORKER_AHEAD;
     if (start_all(pool, err))
         return pool;
     pool_destroy(pool);
@@ -200,16 +202,10 @@ void pool_destroy(struct pool *pool)
 
 /* --- Memory of GPUs behind a run --- */
 
-static bool readable(int fd, double seconds)
-{
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    return poll(&p, 1, (int)(seconds * 1e3)) > 0;
-}
-
 /* Has a worker give its memory back, and ends it. */
 static bool worker_leaves(struct worker *w, struct device_memory *memory)
 {
-    bool heard = message_send_end(w->to) && readable(w->from, FINISH_PATIENCE) &&
+    bool heard = message_send_end(w->to) && message_waits(w->from, FINISH_PATIENCE) &&
                  message_receive_memory(w->from, memory);
     worker_end(w);
     return heard;
@@ -236,7 +232,7 @@ static void check_memory(struct pool *pool, struct worker *w, struct pool_memory
     struct device_memory after, baseline;
     struct error err;
     if (!worker_leaves(w, &after) || !start_worker(pool, w, &err) ||
-        !readable(w->from, WORKER_START_PATIENCE) || !worker_ready(pool, w, &err) ||
+        !message_waits(w->from, WORKER_START_PATIENCE) || !worker_ready(pool, w, &err) ||
         !worker_leaves(w, &baseline))
         return;
     out->baseline = baseline.free;
@@ -277,7 +273,7 @@ bool pool_has_room(const struct pool *pool)
 {
     for (unsigned i = 0; i < pool->count && !pool->n_orphans; i++) {
         const struct worker *w = &pool->worker[i];
-        if (w->state == WORKER_IDLE || (w->state == WORKER_BUSY && !w->ahead.kase))
+        if (w->state == WORKER_IDLE || (w->state == WORKER_BUSY && w->n_ahead < pool->ahead))
             return true;
     }
     return false;
@@ -304,11 +300,10 @@ int pool_worker_pid(const struct pool *pool, unsigned i)
     return (int)pool->worker[i].pid;
 }
 
-/* The worker's next case is the one that it has now. */
-static void begin(struct pool *pool, struct worker *w, uint64_t ticket)
+static void begin(struct pool *pool, struct worker *w, struct worker_case c)
 {
     w->state = WORKER_BUSY;
-    w->ticket = ticket;
+    w->now = c;
     w->deadline = clock_seconds() + SUPERVISOR_PATIENCE(pool->options.session.timeout_s);
 }
 
@@ -316,15 +311,15 @@ static bool give(struct pool *pool, struct worker *w, struct worker_case c)
 {
     if (!message_send_case(w->to, c.ticket, c.kase))
         return false;
-    begin(pool, w, c.ticket);
+    begin(pool, w, c);
     return true;
 }
 
-/* The first worker in that state which has nothing ahead, or NULL. */
+/* The first worker in that state which has room ahead, or NULL. */
 static struct worker *free_worker(struct pool *pool, enum worker_state state)
 {
     for (unsigned i = 0; i < pool->count; i++)
-        if (pool->worker[i].state == state && !pool->worker[i].ahead.kase)
+        if (pool->worker[i].state == state && pool->worker[i].n_ahead < pool->ahead)
             return &pool->worker[i];
     return NULL;
 }
@@ -333,8 +328,9 @@ static struct worker *free_worker(struct pool *pool, enum worker_state state)
  * once is sent when the worker reads again, else its supervisor would wait for it. */
 static void give_ahead(struct worker *w, struct worker_case c)
 {
-    w->ahead = c;
-    w->ahead_sent = !c.kase->literals && message_send_case(w->to, c.ticket, c.kase);
+    if (w->n_sent == w->n_ahead && !c.kase->literals && message_send_case(w->to, c.ticket, c.kase))
+        w->n_sent++;
+    w->ahead[w->n_ahead++] = c;
 }
 
 /* Gives the case to an idle worker, if there is one; one that has died meanwhile is replaced first.
@@ -372,7 +368,7 @@ bool pool_submit(struct pool *pool, uint64_t ticket, const struct kase *kase, st
     }
 }
 
-/* Gives out what lost workers had ahead, as far as workers are idle. */
+/* Gives orphans out, as far as workers are idle. */
 static bool adopt_orphans(struct pool *pool, struct error *err)
 {
     while (pool->n_orphans) {
@@ -386,12 +382,14 @@ static bool adopt_orphans(struct pool *pool, struct error *err)
     return true;
 }
 
-/* A worker is being lost: what it had ahead is another's to judge. */
-static void orphan_ahead(struct pool *pool, struct worker *w)
+/* A worker is being lost: what it had ahead is another's to judge. So is what it had, where the
+ * case that it prepared may have killed it: an orphan has nothing ahead until the last is given. */
+static void orphan(struct pool *pool, struct worker *w, bool all)
 {
-    if (w->ahead.kase)
-        pool->orphan[pool->n_orphans++] = w->ahead;
-    w->ahead.kase = NULL;
+    while (w->n_ahead)
+        pool->orphan[pool->n_orphans++] = w->ahead[--w->n_ahead];
+    if (all)
+        pool->orphan[pool->n_orphans++] = w->now;
 }
 
 /* The verdict for a case whose worker is gone. */
@@ -418,30 +416,36 @@ static enum pool_event worker_lost(struct pool *pool, struct worker *w, bool hun
                                    struct verdict *v, struct error *err)
 {
     int status = 0;
-    *ticket = w->ticket;
-    orphan_ahead(pool, w);
+    *ticket = w->now.ticket;
     bool told = !hung && crash_judge(&w->crash, v);
+    bool doubtful = !hung && !told && crash_doubtful(&w->crash);
+    orphan(pool, w, doubtful);
     if (hung)
         worker_kill(pool, w);
     else
         status = worker_end(w);
     if (!told)
         verdict_lost(v, status, hung);
-    return worker_replace(pool, w, err) ? POOL_VERDICT : POOL_FAILED;
+    if (!worker_replace(pool, w, err))
+        return POOL_FAILED;
+    return doubtful ? POOL_NOTHING : POOL_VERDICT;
 }
 
 /* Behind a verdict: on to what the worker has ahead. False when it is dead. */
 static bool go_on(struct pool *pool, struct worker *w)
 {
-    const struct worker_case next = w->ahead;
+    const struct worker_case next = w->ahead[0];
     w->state = WORKER_IDLE;
-    if (!next.kase)
+    if (!w->n_ahead)
         return true;
-    if (w->ahead_sent)
-        begin(pool, w, next.ticket);
-    else if (!give(pool, w, next))
+    if (w->n_sent) {
+        w->n_sent--;
+        begin(pool, w, next);
+    } else if (!give(pool, w, next)) {
         return false;
-    w->ahead.kase = NULL;
+    }
+    w->n_ahead--;
+    memmove(w->ahead, w->ahead + 1, w->n_ahead * sizeof(w->ahead[0]));
     return true;
 }
 
@@ -450,12 +454,12 @@ static enum pool_event worker_done(struct pool *pool, struct worker *w, uint64_t
                                    struct verdict *v, struct error *err)
 {
     bool last;
-    if (!message_receive_verdict(w->from, ticket, v, &last) || *ticket != w->ticket)
+    if (!message_receive_verdict(w->from, ticket, v, &last) || *ticket != w->now.ticket)
         return worker_lost(pool, w, false, ticket, v, err);
     crash_pass_on(&w->crash);
     if (!last && go_on(pool, w))
         return POOL_VERDICT;
-    orphan_ahead(pool, w);
+    orphan(pool, w, false);
     worker_kill(pool, w);
     return worker_replace(pool, w, err) ? POOL_VERDICT : POOL_FAILED;
 }

@@ -4,18 +4,47 @@
 #include <string.h>
 
 #include "harness/base/clock.h"
+#include "harness/run/crash.h"
 #include "harness/run/trial.h"
 
 /* Tensor memory above this is given back behind the case that needed it. */
 #define RESIDENT_LIMIT ((size_t)256 << 20)
+
+/* Cases of more elements wait for their turn: of several at once, the host might have no room. */
+#define AHEAD_LIMIT ((uint64_t)1 << 24)
+
+static void drop(struct scratch *scratch)
+{
+    free(scratch->data);
+    *scratch = (struct scratch){0};
+}
+
+static void drop_all(struct scratch scratch[OP_MAX_TENSORS])
+{
+    for (size_t i = 0; i < OP_MAX_TENSORS; i++)
+        drop(&scratch[i]);
+}
+
+static size_t bytes_of(const struct scratch scratch[OP_MAX_TENSORS])
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < OP_MAX_TENSORS; i++)
+        sum += scratch[i].capacity;
+    return sum;
+}
 
 static bool prepare_inspection(struct session *s, struct error *err)
 {
     s->inspection = inspect_create();
     if (!s->inspection)
         return error_set(err, ERROR_INTERNAL, "no memory for checks on the device");
-    s->helper = helper_create(err);
-    return s->helper != NULL;
+    for (size_t i = 1; i < SESSION_TRIALS; i++)
+        if (!(s->desk[i].arena = arena_create(err)))
+            return false;
+    for (size_t i = 0; i < SESSION_AHEAD; i++)
+        if (!(s->helper[i] = helper_create(err)))
+            return false;
+    return true;
 }
 
 struct session *session_create(const struct session_options *options, struct error *err)
@@ -30,9 +59,9 @@ struct session *session_create(const struct session_options *options, struct err
                                     .wave = options->wave,
                                     .timeout_s = options->timeout_s,
                                     .note = options->note};
-    s->arena = arena_create(err);
-    if (s->arena)
-        s->device = device_open(&device, s->arena, err);
+    s->desk[0].arena = arena_create(err);
+    if (s->desk[0].arena)
+        s->device = device_open(&device, s->desk[0].arena, err);
     if (s->device && (!inspect_possible(s->device) || prepare_inspection(s, err)))
         return s;
     session_destroy(s);
@@ -43,29 +72,26 @@ void session_destroy(struct session *s)
 {
     if (!s)
         return;
-    helper_destroy(s->helper);
+    for (size_t i = 0; i < SESSION_AHEAD; i++)
+        helper_destroy(s->helper[i]);
     inspect_destroy(s->inspection);
     device_close(s->device);
-    arena_destroy(s->arena);
-    for (size_t i = 0; i < OP_MAX_TENSORS; i++) {
-        free(s->first[i].data);
-        free(s->second[i].data);
-        free(s->ref[i].data);
+    for (size_t i = 0; i < SESSION_TRIALS; i++) {
+        drop_all(s->desk[i].ref);
+        arena_destroy(s->desk[i].arena);
     }
+    drop_all(s->first);
+    drop_all(s->second);
     free(s);
-}
-
-static size_t scratch_bytes(const struct session *s)
-{
-    size_t sum = 0;
-    for (size_t i = 0; i < OP_MAX_TENSORS; i++)
-        sum += s->first[i].capacity + s->second[i].capacity + s->ref[i].capacity;
-    return sum;
 }
 
 size_t session_resident(const struct session *s)
 {
-    return arena_resident(s->arena) + s->device->driver->resident(s->device) + scratch_bytes(s);
+    size_t sum = s->device->driver->resident(s->device) + bytes_of(s->first) + bytes_of(s->second);
+    for (size_t i = 0; i < SESSION_TRIALS; i++)
+        if (s->desk[i].arena)
+            sum += arena_resident(s->desk[i].arena) + bytes_of(s->desk[i].ref);
+    return sum;
 }
 
 const char *session_device(const struct session *s)
@@ -84,22 +110,16 @@ bool session_give_back(struct session *s, struct device_memory *memory)
     return !s->lost && driver->give_back && driver->give_back(s->device, memory, NULL);
 }
 
-static void drop(struct scratch *scratch)
+/* Behind a trial; that on the other desk may be under way. */
+static void session_trim(struct session *s, struct desk *desk)
 {
-    free(scratch->data);
-    *scratch = (struct scratch){0};
-}
-
-static void session_trim(struct session *s)
-{
-    if (scratch_bytes(s) > RESIDENT_LIMIT)
-        for (size_t i = 0; i < OP_MAX_TENSORS; i++) {
-            drop(&s->first[i]);
-            drop(&s->second[i]);
-            drop(&s->ref[i]);
-        }
-    if (arena_resident(s->arena) > RESIDENT_LIMIT)
-        arena_trim(s->arena);
+    if (bytes_of(s->first) + bytes_of(s->second) + bytes_of(desk->ref) > RESIDENT_LIMIT) {
+        drop_all(s->first);
+        drop_all(s->second);
+        drop_all(desk->ref);
+    }
+    if (arena_resident(desk->arena) > RESIDENT_LIMIT)
+        arena_trim(desk->arena);
     if (!s->lost)
         s->device->driver->trim(s->device);
 }
@@ -120,13 +140,47 @@ void *scratch_get(struct scratch *scratch, size_t count, size_t size)
     return scratch->data;
 }
 
+/* The one that is to be run says so before its work begins: what dies then dies of it. */
+static void note_run(const struct session *s, uint64_t number)
+{
+    if (s->options.note)
+        s->options.note->run = number;
+}
+
+static void begin(struct session *s, const struct kase *kase)
+{
+    const uint64_t number = ++s->begun;
+    if (number == s->run + 1)
+        note_run(s, number);
+    trial_begin(&s->trial[number % SESSION_TRIALS], s, kase, number);
+}
+
+bool session_begin(struct session *s, const struct kase *kase)
+{
+    if (!s->helper[0] || session_begun(s) == SESSION_TRIALS ||
+        (session_begun(s) && kase->op->cost(kase) > AHEAD_LIMIT))
+        return false;
+    begin(s, kase);
+    return true;
+}
+
+unsigned session_begun(const struct session *s)
+{
+    return (unsigned)(s->begun - s->run);
+}
+
 void session_run(struct session *s, const struct kase *kase, struct verdict *v)
 {
-    struct trial trial = {.session = s, .kase = kase, .verdict = v};
-    memset(v, 0, sizeof(*v));
-    v->cosine = 1;
-    double begin = clock_seconds();
-    trial_judge(&trial);
-    session_trim(s);
-    v->ms = (clock_seconds() - begin) * 1e3;
+    const double start = clock_seconds();
+    if (!session_begun(s))
+        begin(s, kase);
+    struct trial *t = &s->trial[(s->run + 1) % SESSION_TRIALS];
+    note_run(s, s->run + 1);
+    s->device->arena = t->desk->arena;
+    trial_judge(t);
+    trial_end(t);
+    session_trim(s, t->desk);
+    s->run++;
+    *v = t->verdict;
+    v->ms = (clock_seconds() - start) * 1e3;
 }

@@ -35,6 +35,18 @@ void session_destroy(struct session *);
 /* Judges one case. Whatever goes wrong is a verdict; VERDICT_ERROR is the harness's own failure. */
 void session_run(struct session *, const struct kase *, struct verdict *);
 
+/* Cases that a session on a GPU begins with ahead of their turn: threads of it make their inputs
+ * and references while another case is run. */
+enum { SESSION_AHEAD = 3 };
+
+/* Begins with a case, which must stay as it is until its verdict; cases are run in the order in
+ * which they were begun with. False when the session does not: on the CPU device, with enough
+ * begun, or because the case is large; it is begun with when it is run, then. */
+bool session_begin(struct session *, const struct kase *);
+
+/* Cases begun with and not run. */
+unsigned session_begun(const struct session *);
+
 /* What the device is: "NVIDIA H200, sm_90, ...". */
 const char *session_device(const struct session *);
 

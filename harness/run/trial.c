@@ -10,8 +10,8 @@
 
 bool trial_error(struct trial *t, const struct error *err)
 {
-    snprintf(t->verdict->summary, sizeof(t->verdict->summary), "%.380s", err->text);
-    return verdict_set(t->verdict, VERDICT_ERROR, DETECTOR_NONE, "error");
+    snprintf(t->verdict.summary, sizeof(t->verdict.summary), "%.380s", err->text);
+    return verdict_set(&t->verdict, VERDICT_ERROR, DETECTOR_NONE, "error");
 }
 
 /* --- One run --- */
@@ -25,9 +25,9 @@ static void where_in_code(struct verdict *v, uintptr_t ip)
     v->object_offset = ip - (uintptr_t)info.dli_fbase;
 }
 
-static bool judge_finding(const struct trial *t, const struct device_finding *f)
+static bool judge_finding(struct trial *t, const struct device_finding *f)
 {
-    struct verdict *v = t->verdict;
+    struct verdict *v = &t->verdict;
     t->session->lost |= f->lost;
     where_in_code(v, f->ip);
     snprintf(v->text, sizeof(v->text), "kernel %s", f->text);
@@ -72,7 +72,7 @@ bool trial_run(struct trial *t, struct run run)
         return false;
     if (!bind_fetch(&t->bind, &err))
         return trial_error(t, &err);
-    return bind_intact(&t->bind, run.poison, t->verdict);
+    return bind_intact(&t->bind, run.poison, &t->verdict);
 }
 
 bool trial_collect(struct trial *t, struct scratch *scratch, bool keep, const void **result)
@@ -101,7 +101,7 @@ bool trial_collect(struct trial *t, struct scratch *scratch, bool keep, const vo
 static bool replay_agrees(struct trial *t)
 {
     struct run run = {ARENA_RIGHT, 0, 0, LAUNCH_REPLAY};
-    struct verdict *v = t->verdict;
+    struct verdict *v = &t->verdict;
     if (!trial_run(t, run) || !trial_collect(t, t->session->second, false, t->second))
         return false;
     if (trial_results_equal(t, t->second, 0))
@@ -150,18 +150,6 @@ static bool inspection_failed(struct trial *t, const struct error *err)
     return trial_error(t, err);
 }
 
-/* What the host makes while the device works: the inputs, unless they are there, and what the
- * outputs are to be. By another thread: nobody may look at the trial's verdict meanwhile. */
-static void make_reference(void *context)
-{
-    struct trial *t = context;
-    struct error err;
-    if (!t->bind.filled && !bind_host(&t->bind, ARENA_RIGHT, &err))
-        trial_error(t, &err);
-    else
-        (void)trial_reference(t); /* `referenced` says whether it is there */
-}
-
 /* Enqueues both runs and all that their checks need. `failed`: a launch came to no good end. False:
  * what is enqueued is not all, because of that, or of a failure before, or of the harness's own. */
 static bool enqueue_runs(struct trial *t, struct device_finding *finding, bool *failed,
@@ -175,7 +163,7 @@ static bool enqueue_runs(struct trial *t, struct device_finding *finding, bool *
         if ((*failed = !s->device->driver->start(s->device, &plan, finding)))
             return false;
     }
-    helper_wait(s->helper);
+    helper_wait(t->helper, t->reference);
     return t->referenced && inspect_check(s->inspection, &t->io, err);
 }
 
@@ -187,9 +175,9 @@ static bool run_on_device(struct trial *t)
     struct error err;
     bool failed;
     bool good = enqueue_runs(t, &finding, &failed, &err);
-    helper_wait(s->helper);
+    helper_wait(t->helper, t->reference);
     if (failed || !s->device->driver->await(s->device, &finding)) {
-        t->verdict->tensor[0] = '\0'; /* of the reference's, which is of no interest now */
+        t->verdict.tensor[0] = '\0'; /* of the reference's, which is of no interest now */
         return judge_finding(t, &finding);
     }
     if (!t->referenced)
@@ -202,23 +190,19 @@ static bool judged_on_device(struct trial *t, char *seen, size_t size)
 {
     struct session *s = t->session;
     struct error err;
-    if (bind_has_custom(&t->bind) && !bind_host(&t->bind, ARENA_RIGHT, &err))
-        return !trial_error(t, &err);
-    helper_start(s->helper, make_reference, t);
     if (!inspect_begin(s->inspection, &t->bind, &err)) {
-        helper_wait(s->helper);
+        helper_wait(t->helper, t->reference);
         return !inspection_failed(t, &err);
     }
     if (!run_on_device(t))
         return true;
     return inspect_complete(s->inspection, seen, size) &&
-           (!inspect_outside(s->inspection, t->verdict) ||
-            inspect_outputs(s->inspection, t->verdict, seen, size));
+           (!inspect_outside(s->inspection, &t->verdict) ||
+            inspect_outputs(s->inspection, &t->verdict, seen, size));
 }
 
-/* Whether a device is to judge this case itself: only the host can dump tensors, compare them with
- * literals, and replay graphs. */
-static bool inspects(const struct trial *t)
+/* Only the host can dump tensors, compare them with literals, and replay graphs. */
+bool trial_inspects(const struct trial *t)
 {
     const struct session *s = t->session;
     return s->inspection && !s->options.graph && !s->options.dump_dir && !t->kase->literals;
@@ -226,23 +210,16 @@ static bool inspects(const struct trial *t)
 
 void trial_judge(struct trial *t)
 {
-    struct error err;
-    const struct kase *kase = t->kase;
-    uint64_t order = kase->seed * 2 + 1; /* any order but the natural one, which is 0 */
+    uint64_t order = t->kase->seed * 2 + 1; /* any order but the natural one, which is 0 */
     char seen[160] = "";
-    if (!guard_lets_run(kase, t->verdict))
-        return;
-    if (!bind_tensors(&t->bind, kase, t->session->device, &err)) {
-        trial_error(t, &err);
-        return;
-    }
-    if (!guard_checks_sizes(kase, t->bind.tensor, t->bind.bytes, t->bind.count, t->verdict) ||
-        (inspects(t) && judged_on_device(t, seen, sizeof(seen))))
+    if (t->helper)
+        helper_wait(t->helper, t->prepared);
+    if (t->judged || (trial_inspects(t) && judged_on_device(t, seen, sizeof(seen))))
         return;
     judge_on_host(t, order);
-    if (!seen[0] || t->verdict->kind != VERDICT_PASS)
+    if (!seen[0] || t->verdict.kind != VERDICT_PASS)
         return;
-    snprintf(t->verdict->summary, sizeof(t->verdict->summary), "%s; two further runs were right",
+    snprintf(t->verdict.summary, sizeof(t->verdict.summary), "%s; two further runs were right",
              seen);
-    verdict_set(t->verdict, VERDICT_NONDETERMINISTIC, DETECTOR_RERUN, "not seen again");
+    verdict_set(&t->verdict, VERDICT_NONDETERMINISTIC, DETECTOR_RERUN, "not seen again");
 }

@@ -1,6 +1,8 @@
 /*
- * A case being judged, for session.c, which owns what outlives it: trial.c runs it on its device,
- * trial_reference.c makes what it is compared with, trial_judge.c compares on the host.
+ * A case being judged, for session.c, which owns what outlives it: trial_prepare.c makes what the
+ * host can make before the case runs, trial.c runs it on its device, trial_judge.c compares on the
+ * host. Where a device judges by itself, a helper prepares a trial, perhaps while the one before is
+ * run; elsewhere it is prepared when its turn comes.
  */
 #ifndef HARNESS_RUN_TRIAL_H
 #define HARNESS_RUN_TRIAL_H
@@ -16,20 +18,21 @@ struct scratch {
     size_t capacity;
 };
 
-struct session {
-    struct session_options options;
-    struct arena *arena;
-    struct device *device;
-    struct inspection *inspection; /* NULL on a device that cannot */
-    struct helper *helper;         /* beside an inspection */
-    bool lost;
-    struct scratch first[OP_MAX_TENSORS], second[OP_MAX_TENSORS], ref[OP_MAX_TENSORS];
+/* What a trial has on the host: one trial after another, but never two at once. */
+struct desk {
+    struct arena *arena; /* inputs, and on the host all tensors */
+    struct scratch ref[OP_MAX_TENSORS];
 };
 
 /* What a case being judged consists of. */
 struct trial {
     struct session *session;
+    struct desk *desk;
     const struct kase *kase;
+    uint64_t number;              /* of the session's cases, from 1 */
+    struct helper *helper;        /* who prepares it; NULL: whoever runs it */
+    uint64_t prepared, reference; /* the helper's work for it */
+    bool judged;                  /* without a run; what `prepared` is for is not there */
     struct binding bind;
     struct ref_io io;
     const void *in[OP_MAX_TENSORS];
@@ -37,7 +40,22 @@ struct trial {
     void *first[OP_MAX_TENSORS];        /* dense results of the first run */
     const void *second[OP_MAX_TENSORS]; /* of the second run, perhaps in the arena */
     bool referenced;                    /* `out` is there */
-    struct verdict *verdict;
+    struct verdict verdict;
+};
+
+/* The trial that is run, and those that are prepared meanwhile. */
+enum { SESSION_TRIALS = 1 + SESSION_AHEAD };
+
+struct session {
+    struct session_options options;
+    struct device *device;
+    struct inspection *inspection;        /* NULL on a device that cannot */
+    struct helper *helper[SESSION_AHEAD]; /* beside an inspection */
+    bool lost;
+    struct desk desk[SESSION_TRIALS]; /* the first alone without helpers */
+    struct trial trial[SESSION_TRIALS];
+    uint64_t begun, run; /* cases; number n is trial n % SESSION_TRIALS */
+    struct scratch first[OP_MAX_TENSORS], second[OP_MAX_TENSORS];
 };
 
 /* A run is fixed by these choices; see session.h. */
@@ -48,8 +66,17 @@ struct run {
     enum device_launch launch;
 };
 
-/* Judges the case; the verdict is empty before. */
+/* Whether the device is to judge this case itself. */
+bool trial_inspects(const struct trial *);
+
+/* trial_prepare.c: begins with the case, for `number`; by the helper, if there is one. */
+void trial_begin(struct trial *, struct session *, const struct kase *, uint64_t number);
+
+/* Runs and judges the case, to the verdict. */
 void trial_judge(struct trial *);
+
+/* Until nobody works on it any more. */
+void trial_end(struct trial *);
 
 /* One run: tensors from the host, launch, tensors to the host. False: the verdict is filled. */
 bool trial_run(struct trial *, struct run);

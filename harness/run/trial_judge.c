@@ -56,7 +56,7 @@ static void why_runs_differ(struct trial *t, uint64_t order)
          "depends on placement",
          "a run with other memory round the tensors (a read outside them that did not fault)"},
     };
-    struct verdict *v = t->verdict;
+    struct verdict *v = &t->verdict;
     for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
         const void *again[OP_MAX_TENSORS];
         if (!trial_run(t, causes[i].run) || !trial_collect(t, t->session->second, false, again))
@@ -90,16 +90,16 @@ static bool judge_output(struct trial *t, const struct tensor *tensors, size_t i
                                   .ref = &t->io,
                                   .device_out = t->first};
     struct compare_metrics metrics;
-    double cosine = t->verdict->cosine, relative = t->verdict->relative;
-    enum compare_kind kind = compare_output(&input, &metrics, t->verdict);
-    if (t->verdict->cosine > cosine)
-        t->verdict->cosine = cosine;
-    if (t->verdict->relative < relative)
-        t->verdict->relative = relative;
+    double cosine = t->verdict.cosine, relative = t->verdict.relative;
+    enum compare_kind kind = compare_output(&input, &metrics, &t->verdict);
+    if (t->verdict.cosine > cosine)
+        t->verdict.cosine = cosine;
+    if (t->verdict.relative < relative)
+        t->verdict.relative = relative;
     if (kind == COMPARE_EQUAL)
-        return compare_want(&input, t->verdict);
-    t->verdict->kind = verdict_of[kind].kind;
-    t->verdict->detector = verdict_of[kind].detector;
+        return compare_want(&input, &t->verdict);
+    t->verdict.kind = verdict_of[kind].kind;
+    t->verdict.detector = verdict_of[kind].detector;
     if (kind == COMPARE_RUNS_DIFFER)
         why_runs_differ(t, order);
     return false;
@@ -118,11 +118,11 @@ void trial_compare(struct trial *t, uint64_t order)
     for (size_t i = 0; i < t->bind.count; i++) {
         if (!trial_is_output(t, i) || judge_output(t, compared, i, order))
             continue;
-        if (t->verdict->kind != VERDICT_VACUOUS)
+        if (t->verdict.kind != VERDICT_VACUOUS)
             return;
-        vacuous = *t->verdict;
-        *t->verdict = (struct verdict){.cosine = vacuous.cosine, .relative = vacuous.relative};
+        vacuous = t->verdict;
+        t->verdict = (struct verdict){.cosine = vacuous.cosine, .relative = vacuous.relative};
     }
     if (vacuous.kind != VERDICT_PASS)
-        *t->verdict = vacuous;
+        t->verdict = vacuous;
 }

@@ -1,18 +1,22 @@
 #include <stdio.h>
 
 #include "harness/check/compare.h"
+#include "harness/run/crash.h"
+#include "harness/run/guard.h"
 #include "harness/run/trial.h"
+
+/* --- Reference --- */
 
 /* The sizes that the operator allocates must be those of its contract; the reference relies on
  * them. */
-static bool sizes_hold(const struct trial *t)
+static bool sizes_hold(struct trial *t)
 {
     for (size_t i = 0; i < t->bind.count; i++) {
         const struct tensor *tensor = &t->bind.tensor[i];
         size_t expected = t->kase->op->ref_elements(t->kase, i);
         if (tensor->role == TENSOR_INPUT || tensor->rows * tensor->cols == expected)
             continue;
-        struct verdict *v = t->verdict;
+        struct verdict *v = &t->verdict;
         snprintf(v->tensor, sizeof(v->tensor), "%s", tensor->name);
         snprintf(v->summary, sizeof(v->summary),
                  "%s is allocated with %zu elements, its contract says %zu", tensor->name,
@@ -36,7 +40,7 @@ bool trial_reference(struct trial *t)
         if (!trial_is_output(t, i))
             continue;
         size_t elements = tensor_elements(tensor);
-        t->out[i] = scratch_get(&t->session->ref[i], elements, ref_element_bytes(tensor));
+        t->out[i] = scratch_get(&t->desk->ref[i], elements, ref_element_bytes(tensor));
         if (!t->out[i]) {
             struct error err;
             error_set(&err, ERROR_INTERNAL, "no memory for the reference of %s", tensor->name);
@@ -46,4 +50,83 @@ bool trial_reference(struct trial *t)
     }
     t->kase->op->reference(t->kase, &t->io);
     return t->referenced = true;
+}
+
+/* --- Before the run --- */
+
+/* Says what the case consists of; a device that judges by itself is sent what only the host can
+ * fill. False: the verdict is filled. */
+static bool is_ready(struct trial *t)
+{
+    struct error err;
+    if (!guard_lets_run(t->kase, &t->verdict))
+        return false;
+    if (!bind_tensors(&t->bind, t->kase, t->session->device, t->desk->arena, &err))
+        return trial_error(t, &err);
+    if (!guard_checks_sizes(t->kase, t->bind.tensor, t->bind.bytes, t->bind.count, &t->verdict))
+        return false;
+    return !trial_inspects(t) || !bind_has_custom(&t->bind) ||
+           bind_host(&t->bind, ARENA_RIGHT, &err) || trial_error(t, &err);
+}
+
+static void prepare(struct trial *t)
+{
+    t->judged = !is_ready(t);
+}
+
+/* What the outputs are to be, and the inputs that takes, unless they are there. */
+static void make_reference(struct trial *t)
+{
+    struct error err;
+    if (!t->bind.filled && !bind_host(&t->bind, ARENA_RIGHT, &err))
+        trial_error(t, &err);
+    else
+        (void)trial_reference(t); /* `referenced` says whether it is there */
+}
+
+/* What the supervisor must know if this is the end of the process. */
+static void note_preparing(const struct trial *t, uint64_t number)
+{
+    if (t->session->options.note)
+        t->session->options.note->prepared[t->number % SESSION_AHEAD] = number;
+}
+
+static void help_prepare(void *context)
+{
+    struct trial *t = context;
+    note_preparing(t, t->number);
+    prepare(t);
+    note_preparing(t, 0);
+}
+
+static void help_reference(void *context)
+{
+    struct trial *t = context;
+    note_preparing(t, t->number);
+    if (!t->judged && trial_inspects(t))
+        make_reference(t);
+    note_preparing(t, 0);
+}
+
+void trial_begin(struct trial *t, struct session *s, const struct kase *kase, uint64_t number)
+{
+    struct helper *helper = s->helper[number % SESSION_AHEAD];
+    *t = (struct trial){.session = s,
+                        .desk = &s->desk[helper ? number % SESSION_TRIALS : 0],
+                        .kase = kase,
+                        .number = number,
+                        .helper = helper,
+                        .verdict = {.cosine = 1}};
+    if (!helper) {
+        prepare(t);
+        return;
+    }
+    t->prepared = helper_add(helper, help_prepare, t);
+    t->reference = helper_add(helper, help_reference, t);
+}
+
+void trial_end(struct trial *t)
+{
+    if (t->helper)
+        helper_wait(t->helper, t->reference);
 }

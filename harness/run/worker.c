@@ -25,12 +25,54 @@ static bool say_hello(int to, const struct session *session, const struct error 
     return message_send_hello(to, &hello);
 }
 
+/* The cases that a worker has, the one that it runs first. */
+struct queue {
+    struct kase kase[1 + SESSION_AHEAD];
+    uint64_t ticket[1 + SESSION_AHEAD];
+    unsigned first, count;
+    bool more; /* are to come */
+};
+
+static unsigned place(const struct queue *q, unsigned i)
+{
+    return (q->first + i) % (1 + SESSION_AHEAD);
+}
+
+/* Takes what has come; waits only when there is nothing else to do. */
+static void take_cases(struct queue *q, int from)
+{
+    while (q->more && q->count <= SESSION_AHEAD && (!q->count || message_waits(from, 0))) {
+        const unsigned at = place(q, q->count);
+        q->more = message_receive_case(from, &q->ticket[at], &q->kase[at]);
+        q->count += q->more;
+    }
+}
+
+static bool judge_first(struct session *session, struct queue *q, int to)
+{
+    struct verdict verdict;
+    const unsigned at = q->first;
+    while (session_begun(session) < q->count &&
+           session_begin(session, &q->kase[place(q, session_begun(session))]))
+        ;
+    session_run(session, &q->kase[at], &verdict);
+    kase_release(&q->kase[at]);
+    q->first = place(q, 1);
+    q->count--;
+    return message_send_verdict(to, q->ticket[at], &verdict, session_lost(session));
+}
+
+static void judge_cases(struct session *session, int from, int to)
+{
+    struct queue q = {.more = true};
+    do
+        take_cases(&q, from);
+    while (q.count && judge_first(session, &q, to) && !session_lost(session));
+}
+
 static void worker_main(const struct session_options *options, int from, int to, pid_t parent)
 {
     struct error err;
-    struct kase kase;
-    struct verdict verdict;
-    uint64_t ticket;
     signal(SIGINT, SIG_IGN); /* the terminal's ^C is the supervisor's to handle */
     signal(SIGTERM, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -39,12 +81,7 @@ static void worker_main(const struct session_options *options, int from, int to,
     struct session *session = session_create(options, &err);
     if (!say_hello(to, session, &err) || !session)
         _exit(6);
-    while (!session_lost(session) && message_receive_case(from, &ticket, &kase)) {
-        session_run(session, &kase, &verdict);
-        kase_release(&kase);
-        if (!message_send_verdict(to, ticket, &verdict, session_lost(session)))
-            break;
-    }
+    judge_cases(session, from, to);
     struct device_memory memory;
     if (session_give_back(session, &memory) && !message_send_memory(to, &memory))
         _exit(6);
@@ -78,7 +115,8 @@ bool worker_start(struct worker *w, const struct session_options *options,
     if (session.devices.count)
         session.device = session.devices.id[w->device];
     worker_forget(w);
-    if (session.device.kind == DEVICE_HIP && !crash_open(&w->crash, err))
+    if (session.device.kind != DEVICE_CPU &&
+        !crash_open(&w->crash, session.device.kind == DEVICE_HIP, err))
         return false;
     session.note = w->crash.note;
     if (pipe2(request, O_CLOEXEC) || pipe2(reply, O_CLOEXEC))

@@ -12,19 +12,23 @@
 
 enum worker_state { WORKER_NONE, WORKER_STARTING, WORKER_IDLE, WORKER_BUSY };
 
-/* A case that waits for its turn; the caller's, until its verdict. */
+/* A case given to a worker; the caller's, until its verdict. */
 struct worker_case {
-    const struct kase *kase; /* NULL: none */
+    const struct kase *kase;
     uint64_t ticket;
 };
+
+/* Those that a GPU's worker prepares while it runs another, and one that it finds when it goes on.
+ */
+enum { WORKER_AHEAD = SESSION_AHEAD + 1 };
 
 struct worker {
     enum worker_state state;
     pid_t pid;
     int to, from;
-    uint64_t ticket;          /* of the case that it has */
-    struct worker_case ahead; /* behind that one */
-    bool ahead_sent;
+    struct worker_case now;                 /* when it is busy */
+    struct worker_case ahead[WORKER_AHEAD]; /* behind that one; the first `n_sent` are sent */
+    unsigned n_ahead, n_sent;
     double deadline;
     unsigned device; /* which of the devices it has */
     struct crash crash;
