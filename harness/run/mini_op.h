@@ -4,8 +4,9 @@
  *
  *     rows, cols   output i32 [rows, cols], all zero; the reference wants a one in the last element
  *                  when rows >= 37 and cols >= 5
- *     behave       fine | killed (the worker dies) | hung | slow (50 ms) | long (a memset too far)
- * | deadly (the reference kills the worker) illegal      1: refused as "illegal"
+ *     behave       fine | killed (the worker dies) | hung | slow (50 ms) |
+ *                  long (a memset too far) | deadly (the reference kills the worker)
+ *     illegal      1: refused as "illegal"
  */
 #ifndef HARNESS_RUN_MINI_OP_H
 #define HARNESS_RUN_MINI_OP_H

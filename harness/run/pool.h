@@ -58,7 +58,7 @@ uint64_t pool_memory_missing(const struct pool_memory *);
  * of devices, 0 for the CPU device. */
 unsigned pool_finish(struct pool *, struct pool_memory out[DEVICE_MAX]);
 
-/* Whether a worker is idle, or busy and without a case to go on with. */
+/* Whether a worker is idle, or busy and with room for a case to go on with. */
 bool pool_has_room(const struct pool *);
 /* Whether a case has been given and its verdict not. */
 bool pool_busy(const struct pool *);

@@ -18,7 +18,7 @@ struct scratch {
     size_t capacity;
 };
 
-/* What a trial has on the host: one trial after another, but never two at once. */
+/* What a trial needs of the host's memory; one trial at a time has it. */
 struct desk {
     struct arena *arena; /* inputs, and on the host all tensors */
     struct scratch ref[OP_MAX_TENSORS];
@@ -32,7 +32,7 @@ struct trial {
     uint64_t number;              /* of the session's cases, from 1 */
     struct helper *helper;        /* who prepares it; NULL: whoever runs it */
     uint64_t prepared, reference; /* the helper's work for it */
-    bool judged;                  /* without a run; what `prepared` is for is not there */
+    bool judged;                  /* behind `prepared`: there is nothing to run */
     struct binding bind;
     struct ref_io io;
     const void *in[OP_MAX_TENSORS];

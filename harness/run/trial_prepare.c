@@ -54,8 +54,8 @@ bool trial_reference(struct trial *t)
 
 /* --- Before the run --- */
 
-/* Says what the case consists of; a device that judges by itself is sent what only the host can
- * fill. False: the verdict is filled. */
+/* Binds the case's tensors, and fills what a device that judges by itself must be sent. False: the
+ * verdict is filled. */
 static bool is_ready(struct trial *t)
 {
     struct error err;
