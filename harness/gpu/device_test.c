@@ -62,14 +62,18 @@ static void judge_together(const struct kase *kase, size_t n, struct verdict *ou
     struct error err;
     struct verdict v;
     uint64_t ticket;
+    size_t judged = 0;
     for (size_t i = 0; i < n; i++) {
         assert_true(pool_has_room(pool));
         assert_true(pool_submit(pool, i, &kase[i], &err));
     }
     for (int i = 0; pool_busy(pool) && i < 120; i++)
-        if (pool_wait(pool, 1, &ticket, &v, &err) == POOL_VERDICT)
+        if (pool_wait(pool, 1, &ticket, &v, &err) == POOL_VERDICT) {
             out[ticket] = v;
+            judged++;
+        }
     assert_false(pool_busy(pool));
+    assert_int_equal(judged, n);
     pool_destroy(pool);
 }
 
@@ -79,7 +83,7 @@ static void prepares_cases_ahead(void **state)
     const struct kase cases[] = {mini_case(3, 3, MINI_SLOW), mini_case(40, 5, MINI_FINE),
                                  mini_case(9, 700, MINI_FINE), mini_case(38, 6, MINI_FINE),
                                  mini_case(1, 1, MINI_FINE)};
-    struct verdict v[5] = {{.kind = VERDICT_ERROR}};
+    struct verdict v[5];
     (void)state;
     judge_together(cases, 5, v);
     for (size_t i = 0; i < 5; i++)
@@ -91,7 +95,7 @@ static void blames_what_it_prepared(void **state)
 {
     const struct kase cases[] = {mini_case(3, 3, MINI_SLOW), mini_case(3, 4, MINI_FINE),
                                  mini_case(3, 5, MINI_DEADLY), mini_case(40, 5, MINI_FINE)};
-    struct verdict v[4] = {{.kind = VERDICT_ERROR}};
+    struct verdict v[4];
     (void)state;
     judge_together(cases, 4, v);
     assert_int_equal(v[0].kind, VERDICT_PASS);

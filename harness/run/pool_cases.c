@@ -115,8 +115,9 @@ static bool adopt_orphans(struct pool *pool, struct error *err)
 
 /* --- Waiting --- */
 
-/* A worker is being lost: what it had ahead is another's to judge. So is what it had, where the
- * case that it prepared may have killed it: an orphan has nothing ahead until the last is given. */
+/* A worker is being lost: what it had ahead is another's to judge. With `all`, so is what it ran,
+ * because a case that it prepared may have killed it: behind an orphan no case is given ahead until
+ * the last of them is given out. */
 static void orphan(struct pool *pool, struct worker *w, bool all)
 {
     while (w->n_ahead)

@@ -110,7 +110,7 @@ bool session_give_back(struct session *s, struct device_memory *memory)
     return !s->lost && driver->give_back && driver->give_back(s->device, memory, NULL);
 }
 
-/* Behind a trial; that on the other desk may be under way. */
+/* Behind a trial; those on other desks may be under way. */
 static void session_trim(struct session *s, struct desk *desk)
 {
     if (bytes_of(s->first) + bytes_of(s->second) + bytes_of(desk->ref) > RESIDENT_LIMIT) {

@@ -6,7 +6,6 @@
 
 #include "harness/report/dump.h"
 #include "harness/run/crash.h"
-#include "harness/run/guard.h"
 
 bool trial_error(struct trial *t, const struct error *err)
 {

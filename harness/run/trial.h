@@ -1,8 +1,8 @@
 /*
  * A case being judged, for session.c, which owns what outlives it: trial_prepare.c makes what the
  * host can make before the case runs, trial.c runs it on its device, trial_judge.c compares on the
- * host. Where a device judges by itself, a helper prepares a trial, perhaps while the one before is
- * run; elsewhere it is prepared when its turn comes.
+ * host. Where a device judges by itself, a helper prepares a trial, perhaps while another is run;
+ * elsewhere it is prepared when its turn comes.
  */
 #ifndef HARNESS_RUN_TRIAL_H
 #define HARNESS_RUN_TRIAL_H
