@@ -30,7 +30,7 @@ foreach(source IN LISTS test_sources)
 endforeach()
 
 # The fake driver of tests of what runs on a GPU; it looks for kernels in the test itself.
-set(fake_tests device_test bench_test pool_bench_test)
+set(fake_tests device_test together_test bench_test pool_bench_test)
 foreach(fake cuda.so.1 amdhip64.so)
     string(REGEX REPLACE "[.].*" "" vendor ${fake})
     add_library(fake_${vendor} MODULE harness/gpu/fake/cuda.c)

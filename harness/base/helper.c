@@ -81,9 +81,14 @@ uint64_t helper_add(struct helper *h, void (*work)(void *), void *context)
     return number;
 }
 
+bool helper_done(const struct helper *h, uint64_t number)
+{
+    return h->done >= number;
+}
+
 void helper_wait(struct helper *h, uint64_t number)
 {
-    if (h->done >= number)
+    if (helper_done(h, number))
         return;
     pthread_mutex_lock(&h->mutex);
     while (h->done < number)

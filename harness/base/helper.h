@@ -28,4 +28,7 @@ uint64_t helper_add(struct helper *, void (*work)(void *context), void *context)
  * then. Work 0 is done. */
 void helper_wait(struct helper *, uint64_t number);
 
+/* Whether it has. */
+bool helper_done(const struct helper *, uint64_t number);
+
 #endif

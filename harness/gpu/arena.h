@@ -15,10 +15,11 @@
 
 #include "harness/cpu/arena.h"
 #include "harness/gpu/runtime.h"
+#include "harness/run/device.h"
 
-/* A second set of slots, so that the tensors of both runs of a case can lie side by side: tensor i
- * of run r is in slot r * ARENA_SLOTS + i. */
-enum { GPU_SLOTS = 2 * ARENA_SLOTS };
+/* Sets of slots, so that the tensors of several runs can lie side by side: tensor i of set s is in
+ * slot s * ARENA_SLOTS + i. */
+enum { GPU_SLOTS = DEVICE_SETS * ARENA_SLOTS };
 
 struct gpu_slot {
     uint64_t base;   /* of the reserved range, 0 until the slot is used */
@@ -56,7 +57,7 @@ bool gpu_arena_place(struct gpu_arena *, unsigned slot, const struct gpu_placeme
 /* The address of the tensor in the slot by which it can be written. */
 uint64_t gpu_arena_address(const struct gpu_arena *, unsigned slot);
 
-/* Which tensor a device address belongs to, as arena_locate(); of either run. */
+/* Which tensor a device address belongs to, as arena_locate(); of any set. */
 bool gpu_arena_locate(const struct gpu_arena *, uint64_t address,
                       struct arena_location *) MUST_CHECK;
 

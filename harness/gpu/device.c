@@ -11,9 +11,6 @@
 #include "harness/gpu/fault.h"
 #include "harness/gpu/state.h"
 
-/* Device memory above this is given back behind the case that needed it. */
-#define RESIDENT_LIMIT ((size_t)4 << 30)
-
 #define SETTLE_SECONDS 1.0
 
 static size_t resident(const struct device *device)
@@ -31,10 +28,10 @@ static void *pad(struct device *device, enum device_pad which, size_t bytes, str
     return (void *)(uintptr_t)address; /* NOLINT: device memory */
 }
 
-static void trim(struct device *device)
+static void trim(struct device *device, size_t limit)
 {
     struct device_gpu *gpu = gpu_of(device);
-    if (resident(device) <= RESIDENT_LIMIT)
+    if (resident(device) <= limit)
         return;
     gpu_arena_trim(&gpu->arena);
     gpu_arena_trim(&gpu->pads);

@@ -16,94 +16,12 @@
 
 #include <cmocka.h>
 
-#include "harness/base/file.h"
 #include "harness/doctor/doctor.h"
 #include "harness/doctor/doctor_kernels.h"
 #include "harness/gpu/code.h"
-#include "harness/gpu/fake/fake.h"
-#include "harness/run/mini_op.h"
-#include "harness/run/pool.h"
+#include "harness/gpu/device_testing.h"
 
 const struct op *const op_list[] = {&mini_op, NULL};
-
-static char log_path[FAKE_PATH];
-
-static const struct session_options on_gpu = {
-    .device = {.kind = DEVICE_CUDA}, .wave = 64, .timeout_s = 1};
-
-static struct pool *make_pool(const struct session_options *session)
-{
-    struct error err;
-    struct pool_options options = {.workers = 1, .session = *session};
-    struct pool *pool = pool_create(&options, &err);
-    if (!pool)
-        print_message("%s\n", err.text);
-    assert_non_null(pool);
-    return pool;
-}
-
-static struct verdict judge(struct pool *pool, struct kase kase)
-{
-    struct error err;
-    struct verdict v;
-    uint64_t ticket;
-    enum pool_event event = POOL_NOTHING;
-    assert_true(pool_submit(pool, 7, &kase, &err));
-    for (int i = 0; event == POOL_NOTHING && i < 120; i++)
-        event = pool_wait(pool, 1, &ticket, &v, &err);
-    assert_int_equal(event, POOL_VERDICT);
-    return v;
-}
-
-/* Gives a worker n cases at once; their verdicts, by their numbers. */
-static void judge_together(const struct kase *kase, size_t n, struct verdict *out)
-{
-    struct pool *pool = make_pool(&on_gpu);
-    struct error err;
-    struct verdict v;
-    uint64_t ticket;
-    size_t judged = 0;
-    for (size_t i = 0; i < n; i++) {
-        assert_true(pool_has_room(pool));
-        assert_true(pool_submit(pool, i, &kase[i], &err));
-    }
-    for (int i = 0; pool_busy(pool) && i < 120; i++)
-        if (pool_wait(pool, 1, &ticket, &v, &err) == POOL_VERDICT) {
-            out[ticket] = v;
-            judged++;
-        }
-    assert_false(pool_busy(pool));
-    assert_int_equal(judged, n);
-    pool_destroy(pool);
-}
-
-/* While one case is run, those behind it are prepared; each gets its own verdict. */
-static void prepares_cases_ahead(void **state)
-{
-    const struct kase cases[] = {mini_case(3, 3, MINI_SLOW), mini_case(40, 5, MINI_FINE),
-                                 mini_case(9, 700, MINI_FINE), mini_case(38, 6, MINI_FINE),
-                                 mini_case(1, 1, MINI_FINE)};
-    struct verdict v[5];
-    (void)state;
-    judge_together(cases, 5, v);
-    for (size_t i = 0; i < 5; i++)
-        assert_int_equal(v[i].kind, i % 2 ? VERDICT_WRONG : VERDICT_PASS);
-}
-
-/* A case that kills the worker while another is run is the one to blame. */
-static void blames_what_it_prepared(void **state)
-{
-    const struct kase cases[] = {mini_case(3, 3, MINI_SLOW), mini_case(3, 4, MINI_FINE),
-                                 mini_case(3, 5, MINI_DEADLY), mini_case(40, 5, MINI_FINE)};
-    struct verdict v[4];
-    (void)state;
-    judge_together(cases, 4, v);
-    assert_int_equal(v[0].kind, VERDICT_PASS);
-    assert_int_equal(v[1].kind, VERDICT_PASS);
-    assert_int_equal(v[2].kind, VERDICT_FAULT);
-    assert_int_equal(v[2].detector, DETECTOR_SUPERVISOR);
-    assert_int_equal(v[3].kind, VERDICT_WRONG);
-}
 
 static void finds_planted_defects(void **state)
 {
@@ -154,7 +72,7 @@ static void says_so_without_a_log(void **state)
     assert_non_null(strstr(v.summary, "kernel log"));
     assert_non_null(strstr(pool_device(pool), "no kernel log"));
     pool_destroy(pool);
-    setenv("HARNESS_KERNEL_LOG", log_path, 1);
+    setenv("HARNESS_KERNEL_LOG", device_log, 1);
 }
 
 static void captures_graphs(void **state)
@@ -437,18 +355,6 @@ static void reads_device_names(void **state)
     }
 }
 
-/* The fake drivers are the GPU runtimes of this process and its children; a file is the kernel log.
- */
-static int setup(void **state)
-{
-    struct error err;
-    (void)state;
-    assert_true(fake_driver("libcuda.so.1") && fake_driver("libamdhip64.so"));
-    assert_true(fake_path(log_path, "kernel-log"));
-    assert_true(file_write(log_path, "", 0, &err));
-    return setenv("HARNESS_KERNEL_LOG", log_path, 1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,11 +370,9 @@ int main(void)
         cmocka_unit_test(gives_memory_back),
         cmocka_unit_test(reads_what_a_dying_worker_printed),
         cmocka_unit_test(finds_the_code_of_a_mutant),
-        cmocka_unit_test(prepares_cases_ahead),
-        cmocka_unit_test(blames_what_it_prepared),
         cmocka_unit_test(trusts_no_silence),
         cmocka_unit_test(needs_no_place),
     };
     pool_catch_signals();
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return cmocka_run_group_tests(tests, device_setup, NULL);
 }

@@ -121,11 +121,11 @@ static const char *step_name(const struct step *step)
     return step->kind == STEP_KERNEL ? step->kernel->name : "memset";
 }
 
-/* Until all is done that was enqueued; what fails is the step that was launched last, or else what
- * prepares for one. */
+/* Until all is done that was enqueued; what fails is the step that was launched last, or else any
+ * that was enqueued. */
 static bool await_running(struct device_gpu *gpu, struct device_finding *out)
 {
-    const char *running = gpu->running ? gpu->running : "preparing the tensors";
+    const char *running = gpu->running ? gpu->running : "kernels that were enqueued together";
     int result = gpu_wait(gpu);
     gpu->running = NULL;
     return result == GPU_SUCCESS || launch_failed(gpu, running, result, out);

@@ -58,7 +58,7 @@ bool gpu_place(struct device *, unsigned slot, const struct device_place *, stru
 bool gpu_send(struct device *, unsigned slot, struct error *);
 bool gpu_fetch(struct device *, unsigned slot, bool content, struct error *);
 bool gpu_finish(struct device *, struct error *);
-bool gpu_spot(struct device *, unsigned run, unsigned slot, const struct device_place *,
+bool gpu_spot(struct device *, unsigned set, unsigned slot, const struct device_place *,
               struct device_spot *, struct error *);
 bool gpu_write(struct device *, void *to, const void *from, size_t bytes, struct error *);
 bool gpu_read(struct device *, void *to, const void *from, size_t bytes, struct error *);

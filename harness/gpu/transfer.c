@@ -36,14 +36,14 @@ int gpu_wait(struct device_gpu *gpu)
 
 /* --- Tensors --- */
 
-bool gpu_spot(struct device *device, unsigned run, unsigned slot, const struct device_place *where,
+bool gpu_spot(struct device *device, unsigned set, unsigned slot, const struct device_place *where,
               struct device_spot *out, struct error *err)
 {
     struct gpu_arena *arena = &gpu_of(device)->arena;
     struct gpu_placement p = {.bytes = where->bytes, .side = where->side, .access = where->access};
     uint64_t kernel;
     arena_zones(p.bytes, where->align, p.side, &p.before, &p.behind);
-    slot += run * ARENA_SLOTS;
+    slot += set * ARENA_SLOTS;
     if (!gpu_arena_place(arena, slot, &p, &kernel, err))
         return false;
     out->kernel = (void *)(uintptr_t)kernel;                              /* NOLINT: the device's */

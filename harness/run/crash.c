@@ -93,12 +93,13 @@ void crash_in_tensor(struct verdict *v, const char *tensor, size_t bytes,
              access, tensor, where, size);
 }
 
-/* The last of the log, a string. The fault stands at its end: the runtime aborts behind it. */
+/* The last of the log, a string. The fault stands at its end: the runtime aborts behind it. It may
+ * have been passed on, with the verdict of the case before. */
 static void read_tail(const struct crash *crash, char *text, size_t size)
 {
     off_t end = lseek(crash->log, 0, SEEK_END);
     off_t from = end > (off_t)size - 1 ? end - ((off_t)size - 1) : 0;
-    ssize_t n = pread(crash->log, text, size - 1, from > crash->passed ? from : crash->passed);
+    ssize_t n = pread(crash->log, text, size - 1, from);
     text[n > 0 ? n : 0] = '\0';
 }
 
@@ -160,10 +161,11 @@ bool crash_judge(const struct crash *crash, struct verdict *v)
     return true;
 }
 
-bool crash_doubtful(const struct crash *crash)
+bool crash_doubtful(const struct crash *crash, bool of_run)
 {
-    for (size_t i = 0; crash->note && i < SESSION_AHEAD; i++)
-        if (crash->note->prepared[i] > crash->note->run)
-            return true;
-    return false;
+    const struct crash_note *note = crash->note;
+    bool prepared = false;
+    for (size_t i = 0; note && i < SESSION_HELPERS; i++)
+        prepared |= note->prepared[i] > note->run;
+    return (note && note->together > 1) || (prepared && !of_run);
 }

@@ -68,6 +68,9 @@ struct device_run {
 /* Device memory of the harness's own, beside the tensors. */
 enum device_pad { PAD_TABLES, PAD_REFERENCE, PAD_WORK };
 
+/* Sets of tensors that lie side by side on a device: those of each run of several cases. */
+enum { DEVICE_SETS = 8 };
+
 /* A tensor that only the device has: where it is to be, and where it is. */
 struct device_place {
     size_t bytes, align;
@@ -124,8 +127,8 @@ struct device_driver {
     /* For checks where the tensors are; NULL in a driver whose tensors are the host's. `write`,
      * `read` and `enqueue` do not wait for the device. */
 
-    /* Places tensor `slot` of run 0 or 1; nothing may run. */
-    bool (*spot)(struct device *, unsigned run, unsigned slot, const struct device_place *,
+    /* Places tensor `slot` of a set; nothing may run. */
+    bool (*spot)(struct device *, unsigned set, unsigned slot, const struct device_place *,
                  struct device_spot *, struct error *);
     /* At least `bytes` of device memory, aligned to 256; what was there before may be lost. Nothing
      * may run. NULL for an error. */
@@ -134,16 +137,17 @@ struct device_driver {
     bool (*write)(struct device *, void *to, const void *from, size_t bytes, struct error *);
     /* What was read is there when `finish` has returned. */
     bool (*read)(struct device *, void *to, const void *from, size_t bytes, struct error *);
-    /* Of our own kernels, which do not fail. */
+    /* Of kernels whose failure is nobody's in particular: our own, or those of several cases. */
     bool (*enqueue)(struct device *, const struct plan *, struct error *);
     /* The two halves of an eager launch: up to the launch of its last step, and the wait for all.
      * What was enqueued in between, another launch too, fails with it. */
     bool (*start)(struct device *, const struct plan *, struct device_finding *);
     bool (*await)(struct device *, struct device_finding *);
 
-    /* Bytes of memory held beside the host's arena, and a way to hold less. */
+    /* Bytes of memory held beside the host's arena, and a way to hold less: gives back what large
+     * tensors had, when all together is more than `limit`. Nothing may run. */
     size_t (*resident)(const struct device *);
-    void (*trim)(struct device *);
+    void (*trim)(struct device *, size_t limit);
     /* Gives back all memory, tensors included, and looks what is free then; NULL where there is
      * none but the host's. */
     bool (*give_back)(struct device *, struct device_memory *, struct error *);

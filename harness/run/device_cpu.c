@@ -111,9 +111,9 @@ static size_t resident(const struct device *device)
     return 0;
 }
 
-static void trim(struct device *device)
+static void trim(struct device *device, size_t limit)
 {
-    (void)device;
+    (void)device, (void)limit;
 }
 
 static void close_cpu(struct device *device)

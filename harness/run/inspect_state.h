@@ -8,53 +8,65 @@
 #include "harness/gpu/check.h"
 #include "harness/run/inspect.h"
 
+/* Tensors of all runs of all cases. */
+enum { MAX_TENSORS = INSPECT_CASES * INSPECT_RUNS * OP_MAX_TENSORS };
+
 /* Canaries before and behind each tensor, its rows, and the gaps between and behind them. */
-enum { MAX_REGIONS = INSPECT_RUNS * 5 * OP_MAX_TENSORS };
+enum { MAX_REGIONS = 5 * MAX_TENSORS };
+
+enum { MAX_SUBJECTS = INSPECT_CASES * OP_MAX_TENSORS };
 
 /* Parts of device memory begin at multiples of this, parts of a parcel at multiples of ROOM. */
 enum { PART = 256, ROOM = 16 };
 
 /* Tables, small inputs and room for answers, which are sent in one piece. */
-enum { PARCEL = 128 << 10 };
+enum { PARCEL = 384 << 10 };
 
 /* References up to this size, all together, are sent in one piece. */
-enum { GATHER = 64 << 10 };
+enum { GATHER = 256 << 10 };
 
 /* Bytes that come back at most. */
 enum {
-    ANSWERS = MAX_REGIONS * sizeof(struct check_scan) + OP_MAX_TENSORS * sizeof(struct check_result)
+    ANSWERS = MAX_REGIONS * sizeof(struct check_scan) + MAX_SUBJECTS * sizeof(struct check_result)
+};
+
+/* A case, and where its tensors are. */
+struct inspected {
+    const struct binding *bind;
+    struct device_spot spot[INSPECT_RUNS][OP_MAX_TENSORS];
+    void *tensor[INSPECT_RUNS][OP_MAX_TENSORS]; /* the kernels' pointers */
 };
 
 /* Whose a region outside the tensors is: `begin` bytes from a tensor's start. */
 struct owner {
-    size_t tensor;
+    size_t kase, tensor;
     int64_t begin;
     bool gap;
 };
 
 /* An output. */
 struct subject {
-    size_t index;         /* of the tensor */
+    size_t kase, index;   /* of the tensor */
     struct tensor tensor; /* as it is compared */
     void *reference, *work;
 };
 
 struct inspection {
-    const struct binding *bind;
-    struct device_spot spot[INSPECT_RUNS][OP_MAX_TENSORS];
-    void *tensor[INSPECT_RUNS][OP_MAX_TENSORS]; /* the kernels' pointers */
+    struct device *device;
+    struct inspected kase[INSPECT_CASES];
+    size_t cases;
 
     unsigned char *canaries; /* device memory: the patterns before and behind */
     bool canaries_sent;
 
-    struct check_fill fill[INSPECT_RUNS * OP_MAX_TENSORS];
+    struct check_fill fill[MAX_TENSORS];
     struct check_region region[MAX_REGIONS]; /* those outside the tensors first */
-    struct check_compare compare[OP_MAX_TENSORS];
+    struct check_compare compare[MAX_SUBJECTS];
     struct owner owner[MAX_REGIONS];
     size_t fills, regions, outside;
     const void *device_fill, *device_region, *device_compare; /* those in the parcel */
 
-    struct subject subject[OP_MAX_TENSORS]; /* those with a reference of doubles first */
+    struct subject subject[MAX_SUBJECTS]; /* those with a reference of doubles first */
     size_t subjects;
     unsigned char *device_reference; /* of the first; those of the others follow */
     size_t reference_bytes;

@@ -11,96 +11,100 @@ static unsigned char *pack(struct inspection *in, const void *from, size_t bytes
     return in->device_parcel + at;
 }
 
-static void add_fills(struct inspection *in)
+static void add_fills(struct inspection *in, const struct inspected *c)
 {
-    const struct binding *b = in->bind;
-    in->fills = 0;
+    const struct binding *b = c->bind;
     for (unsigned run = 0; run < INSPECT_RUNS; run++)
         for (size_t i = 0; i < b->count; i++)
             if (b->tensor[i].role == TENSOR_INPUT && b->tensor[i].fill.kind != FILL_CUSTOM)
                 check_fill_entry(&in->fill[in->fills++], &b->tensor[i], b->kase->seed, (uint32_t)i,
-                                 in->spot[run][i].at);
+                                 c->spot[run][i].at);
 }
 
-/* The next region, and whose it is when it lies outside the tensors. */
-static struct check_region *add_region(struct inspection *in, size_t tensor, int64_t begin,
-                                       bool gap)
+/* The next region outside the tensors, and whose it is. */
+static struct check_region *add_owned(struct inspection *in, size_t kase, size_t tensor,
+                                      int64_t begin, bool gap)
 {
-    in->owner[in->regions] = (struct owner){tensor, begin, gap};
+    in->owner[in->regions] = (struct owner){kase, tensor, begin, gap};
     return &in->region[in->regions++];
 }
 
 /* What no kernel may write: the canaries of a tensor, and its gaps. */
-static void add_outside(struct inspection *in, unsigned run, size_t i)
+static void add_outside(struct inspection *in, size_t kase, unsigned run, size_t i)
 {
-    const struct tensor *t = &in->bind->tensor[i];
-    const struct device_spot *spot = &in->spot[run][i];
-    const int64_t bytes = (int64_t)in->bind->bytes[i], before = (int64_t)spot->before;
+    const struct inspected *c = &in->kase[kase];
+    const struct tensor *t = &c->bind->tensor[i];
+    const struct device_spot *spot = &c->spot[run][i];
+    const int64_t bytes = (int64_t)c->bind->bytes[i], before = (int64_t)spot->before;
     struct check_region *r, gap[2];
     if (spot->before) {
-        r = add_region(in, i, -before, false);
+        r = add_owned(in, kase, i, -before, false);
         check_region_range(r, spot->at - spot->before, spot->before);
         check_region_pattern(r, in->canaries, ARENA_RED_ZONE);
     }
     if (spot->behind) {
-        r = add_region(in, i, bytes, false);
+        r = add_owned(in, kase, i, bytes, false);
         check_region_range(r, spot->at + bytes, spot->behind);
         check_region_pattern(r, in->canaries + ARENA_RED_ZONE, ARENA_MAX_ALIGN);
     }
     for (size_t k = 0, gaps = check_region_gaps(gap, t, spot->at); k < gaps; k++) {
-        r = add_region(in, i, gap[k].at - spot->at, true);
+        r = add_owned(in, kase, i, gap[k].at - spot->at, true);
         *r = gap[k];
         check_region_poison(r, bind_poison(t, run), dtype_bytes(t->dtype));
     }
 }
 
 /* Into both runs' inputs. */
-static void add_small_custom(struct inspection *in, size_t i)
+static void add_small_custom(struct inspection *in, const struct inspected *c, size_t i)
 {
-    const size_t bytes = in->bind->bytes[i];
-    const unsigned char *packed = pack(in, in->bind->buffer[i].host, bytes);
+    const size_t bytes = c->bind->bytes[i];
+    const unsigned char *packed = pack(in, c->bind->buffer[i].host, bytes);
     uint32_t period = 1;
     while (period < bytes)
         period *= 2;
     for (unsigned run = 0; run < INSPECT_RUNS; run++) {
-        struct check_region *r = add_region(in, i, 0, false);
-        check_region_range(r, in->spot[run][i].at, bytes);
+        struct check_region *r = &in->region[in->regions++];
+        check_region_range(r, c->spot[run][i].at, bytes);
         check_region_pattern(r, packed, period);
     }
 }
 
-static void add_content(struct inspection *in, unsigned run, size_t i)
+/* What is to be written only: the poison of what kernels write, and small inputs. */
+static void add_contents(struct inspection *in, const struct inspected *c)
 {
-    const struct tensor *t = &in->bind->tensor[i];
-    struct check_region *r = add_region(in, i, 0, false);
-    check_region_rows(r, t, in->spot[run][i].at);
-    check_region_poison(r, bind_poison(t, run), dtype_bytes(t->dtype));
+    const struct binding *b = c->bind;
+    for (size_t i = 0; i < b->count; i++) {
+        const struct tensor *t = &b->tensor[i];
+        if (inspect_is_small_custom(b, i))
+            add_small_custom(in, c, i);
+        for (unsigned run = 0; run < INSPECT_RUNS && t->role != TENSOR_INPUT; run++) {
+            struct check_region *r = &in->region[in->regions++];
+            check_region_rows(r, t, c->spot[run][i].at);
+            check_region_poison(r, bind_poison(t, run), dtype_bytes(t->dtype));
+        }
+    }
 }
 
-/* Those outside the tensors, then all that are to be written only. */
+/* Those outside the tensors first. */
 static void add_regions(struct inspection *in)
 {
-    const struct binding *b = in->bind;
     in->regions = 0;
-    for (unsigned run = 0; run < INSPECT_RUNS; run++)
-        for (size_t i = 0; i < b->count; i++)
-            add_outside(in, run, i);
+    for (size_t k = 0; k < in->cases; k++)
+        for (unsigned run = 0; run < INSPECT_RUNS; run++)
+            for (size_t i = 0; i < in->kase[k].bind->count; i++)
+                add_outside(in, k, run, i);
     in->outside = in->regions;
-    for (unsigned run = 0; run < INSPECT_RUNS; run++)
-        for (size_t i = 0; i < b->count; i++)
-            if (b->tensor[i].role != TENSOR_INPUT)
-                add_content(in, run, i);
-    for (size_t i = 0; i < b->count; i++)
-        if (inspect_is_small_custom(b, i))
-            add_small_custom(in, i);
+    for (size_t k = 0; k < in->cases; k++)
+        add_contents(in, &in->kase[k]);
 }
 
 static void add_compares(struct inspection *in)
 {
     for (size_t i = 0; i < in->subjects; i++) {
         const struct subject *s = &in->subject[i];
-        const struct check_outputs outputs = {.first = in->spot[0][s->index].at,
-                                              .second = in->spot[1][s->index].at,
+        const struct inspected *c = &in->kase[s->kase];
+        const struct check_outputs outputs = {.first = c->spot[0][s->index].at,
+                                              .second = c->spot[1][s->index].at,
                                               .first_stride = s->tensor.stride,
                                               .second_stride = s->tensor.stride,
                                               .reference = s->reference,
@@ -112,7 +116,7 @@ static void add_compares(struct inspection *in)
 /* An upper limit of what pack() is asked for. */
 _Static_assert(sizeof(((struct inspection *)0)->fill) + sizeof(((struct inspection *)0)->region) +
                        sizeof(((struct inspection *)0)->compare) +
-                       OP_MAX_TENSORS * CHECK_PERIOD_MAX + ANSWERS + 4 * ROOM <=
+                       INSPECT_CASES * OP_MAX_TENSORS * CHECK_PERIOD_MAX + ANSWERS + 4 * ROOM <=
                    PARCEL,
                "a parcel has room for all tables");
 
@@ -125,8 +129,9 @@ static void spoil_answers(struct inspection *in)
 
 void inspect_pack_tables(struct inspection *in)
 {
-    in->packed = 0;
-    add_fills(in);
+    in->packed = in->fills = 0;
+    for (size_t k = 0; k < in->cases; k++)
+        add_fills(in, &in->kase[k]);
     add_regions(in);
     add_compares(in);
     in->device_fill = pack(in, in->fill, in->fills * sizeof(in->fill[0]));

@@ -15,12 +15,12 @@ enum message_type {
     MESSAGE_END = 5
 };
 
-enum { MESSAGE_MAGIC = 0x4B4E5248, MESSAGE_VERSION = 3 };
+enum { MESSAGE_MAGIC = 0x4B4E5248, MESSAGE_VERSION = 4 };
 
 struct header {
     uint32_t magic;
     uint16_t version, type;
-    uint32_t length, last;
+    uint32_t length, suspects;
     uint64_t ticket;
 };
 
@@ -108,23 +108,23 @@ bool message_receive_case(int fd, uint64_t *ticket, struct kase *kase)
     return true;
 }
 
-bool message_send_verdict(int fd, uint64_t ticket, const struct verdict *v, bool last)
+bool message_send_verdict(int fd, uint64_t ticket, const struct verdict *v, unsigned suspects)
 {
     struct header h = header_of(MESSAGE_VERDICT, ticket, sizeof(*v));
     struct verdict copy = *v;
     struct iovec parts[] = {{&h, sizeof(h)}, {&copy, sizeof(copy)}};
-    h.last = last;
+    h.suspects = suspects;
     return write_all(fd, parts, 2);
 }
 
-bool message_receive_verdict(int fd, uint64_t *ticket, struct verdict *v, bool *last)
+bool message_receive_verdict(int fd, uint64_t *ticket, struct verdict *v, unsigned *suspects)
 {
     struct header h;
     if (!receive_header(fd, MESSAGE_VERDICT, sizeof(*v), sizeof(*v), &h) ||
         !read_all(fd, v, sizeof(*v)))
         return false;
     *ticket = h.ticket;
-    *last = h.last != 0;
+    *suspects = h.suspects;
     return true;
 }
 

@@ -21,9 +21,12 @@ bool message_send_case(int fd, uint64_t ticket, const struct kase *) MUST_CHECK;
  * case. */
 bool message_receive_case(int fd, uint64_t *ticket, struct kase *) MUST_CHECK;
 
-/* `last`: the worker ends behind this verdict and takes no more cases. */
-bool message_send_verdict(int fd, uint64_t ticket, const struct verdict *, bool last) MUST_CHECK;
-bool message_receive_verdict(int fd, uint64_t *ticket, struct verdict *, bool *last) MUST_CHECK;
+/* `suspects`: 0, or the worker ends behind this verdict, which belongs to one of that many cases
+ * from this one on. */
+bool message_send_verdict(int fd, uint64_t ticket, const struct verdict *,
+                          unsigned suspects) MUST_CHECK;
+bool message_receive_verdict(int fd, uint64_t *ticket, struct verdict *,
+                             unsigned *suspects) MUST_CHECK;
 
 /* What a worker says first: whether it has its device. */
 struct hello {

@@ -161,9 +161,13 @@ void pool_destroy(struct pool *pool)
     for (unsigned i = 0; i < pool->started; i++)
         if (pool->worker[i].pid > 0)
             kill(pool->worker[i].pid, SIGKILL); /* all at once, they die side by side */
-    for (unsigned i = 0; i < pool->started; i++)
+    for (unsigned i = 0; i < pool->started; i++) {
+        doubt_forget(&pool->worker[i].now);
         worker_end(&pool->worker[i]);
+    }
     pool_bury(pool, true);
+    for (unsigned i = 0; i < pool->n_orphans; i++)
+        doubt_forget(&pool->orphan[i]);
     free(pool->worker);
     free(pool);
 }

@@ -46,13 +46,16 @@ static bool give(struct pool *pool, struct worker *w, struct worker_case c)
     return true;
 }
 
-/* The first worker in that state which has room ahead, or NULL. */
+/* Of the workers in that state which have room ahead, one that has least; or NULL. */
 static struct worker *free_worker(struct pool *pool, enum worker_state state)
 {
-    for (unsigned i = 0; i < pool->count; i++)
-        if (pool->worker[i].state == state && pool->worker[i].n_ahead < pool->ahead)
-            return &pool->worker[i];
-    return NULL;
+    struct worker *free = NULL;
+    for (unsigned i = 0; i < pool->count; i++) {
+        struct worker *w = &pool->worker[i];
+        if (w->state == state && w->n_ahead < (free ? free->n_ahead : pool->ahead))
+            free = w;
+    }
+    return free;
 }
 
 /* Gives a case to a busy worker, so that it need not wait for the next. What a pipe may not hold at
@@ -84,7 +87,7 @@ static bool give_idle(struct pool *pool, struct worker_case c, bool *given, stru
 
 bool pool_submit(struct pool *pool, uint64_t ticket, const struct kase *kase, struct error *err)
 {
-    const struct worker_case c = {kase, ticket};
+    const struct worker_case c = {.kase = kase, .ticket = ticket};
     for (;;) {
         bool given;
         if (!give_idle(pool, c, &given, err))
@@ -115,17 +118,6 @@ static bool adopt_orphans(struct pool *pool, struct error *err)
 
 /* --- Waiting --- */
 
-/* A worker is being lost: what it had ahead is another's to judge. With `all`, so is what it ran,
- * because a case that it prepared may have killed it: behind an orphan no case is given ahead until
- * the last of them is given out. */
-static void orphan(struct pool *pool, struct worker *w, bool all)
-{
-    while (w->n_ahead)
-        pool->orphan[pool->n_orphans++] = w->ahead[--w->n_ahead];
-    if (all)
-        pool->orphan[pool->n_orphans++] = w->now;
-}
-
 /* The verdict for a case whose worker is gone. */
 static void verdict_lost(struct verdict *v, int status, bool hung)
 {
@@ -146,23 +138,61 @@ static void verdict_lost(struct verdict *v, int status, bool hung)
     }
 }
 
+/* What a worker that is gone had ahead is another's to judge. */
+static void orphan(struct pool *pool, const struct worker *gone)
+{
+    for (unsigned i = gone->n_ahead; i > 0; i--)
+        pool->orphan[pool->n_orphans++] = gone->ahead[i - 1];
+}
+
+/* Any of the worker's cases may be what `seen` is about: all are to be judged again, each by a
+ * worker that has no other, because behind an orphan no case is given ahead until the last of them
+ * is given out. */
+static bool orphan_all(struct pool *pool, const struct worker *gone, const struct verdict *seen,
+                       struct error *err)
+{
+    const unsigned first = pool->n_orphans;
+    struct doubt *doubt = doubt_create(seen);
+    if (!doubt)
+        return error_set(err, ERROR_INTERNAL, "no memory for a verdict");
+    orphan(pool, gone);
+    pool->orphan[pool->n_orphans++] = gone->now;
+    for (unsigned i = first; i < pool->n_orphans; i++)
+        doubt_add(doubt, &pool->orphan[i]);
+    return true;
+}
+
+/* Behind the end of worker `w`, which was as `gone` says, with a verdict for the case that it ran,
+ * or when that is doubtful, for any that it had. */
+static enum pool_event bequeath(struct pool *pool, struct worker *w, struct worker *gone,
+                                bool doubtful, struct verdict *v, struct error *err)
+{
+    if (!doubtful) {
+        orphan(pool, gone);
+        doubt_settle(&gone->now, v);
+    } else if (!orphan_all(pool, gone, v, err)) {
+        return POOL_FAILED;
+    }
+    if (!pool_replace(pool, w, err))
+        return POOL_FAILED;
+    return doubtful ? POOL_NOTHING : POOL_VERDICT;
+}
+
 static enum pool_event worker_lost(struct pool *pool, struct worker *w, bool hung, uint64_t *ticket,
                                    struct verdict *v, struct error *err)
 {
     int status = 0;
+    struct worker gone = *w;
     *ticket = w->now.ticket;
-    bool told = !hung && crash_judge(&w->crash, v);
-    bool doubtful = !hung && !told && crash_doubtful(&w->crash);
-    orphan(pool, w, doubtful);
+    const bool told = !hung && crash_judge(&w->crash, v);
+    const bool doubtful = crash_doubtful(&w->crash, told || hung);
     if (hung)
         pool_kill(pool, w);
     else
         status = worker_end(w);
     if (!told)
         verdict_lost(v, status, hung);
-    if (!pool_replace(pool, w, err))
-        return POOL_FAILED;
-    return doubtful ? POOL_NOTHING : POOL_VERDICT;
+    return bequeath(pool, w, &gone, doubtful, v, err);
 }
 
 /* Behind a verdict: on to what the worker has ahead. False when it is dead. */
@@ -187,15 +217,17 @@ static bool go_on(struct pool *pool, struct worker *w)
 static enum pool_event worker_done(struct pool *pool, struct worker *w, uint64_t *ticket,
                                    struct verdict *v, struct error *err)
 {
-    bool last;
-    if (!message_receive_verdict(w->from, ticket, v, &last) || *ticket != w->now.ticket)
+    unsigned suspects;
+    if (!message_receive_verdict(w->from, ticket, v, &suspects) || *ticket != w->now.ticket)
         return worker_lost(pool, w, false, ticket, v, err);
     crash_pass_on(&w->crash);
-    if (!last && go_on(pool, w))
+    if (!suspects)
+        doubt_settle(&w->now, v);
+    if (!suspects && go_on(pool, w))
         return POOL_VERDICT;
-    orphan(pool, w, false);
+    struct worker gone = *w;
     pool_kill(pool, w);
-    return pool_replace(pool, w, err) ? POOL_VERDICT : POOL_FAILED;
+    return bequeath(pool, w, &gone, suspects > 1, v, err);
 }
 
 static bool waited_for(const struct worker *w)

@@ -1,6 +1,7 @@
 /*
  * What the parts of a pool share: pool.c has the workers, pool_cases.c gives cases to them and
- * waits for verdicts, pool_memory.c looks what they have left of a GPU's memory.
+ * waits for verdicts, pool_doubt.c keeps in mind what nobody could be blamed for, pool_memory.c
+ * looks what the workers have left of a GPU's memory.
  */
 #ifndef HARNESS_RUN_POOL_STATE_H
 #define HARNESS_RUN_POOL_STATE_H
@@ -41,6 +42,20 @@ bool pool_replace(struct pool *, struct worker *, struct error *) MUST_CHECK;
 
 /* Ends a worker without waiting for it. */
 void pool_kill(struct pool *, struct worker *);
+
+/* What was seen when a worker was lost by one of several cases. When all of them have been judged
+ * again, and none did it, the last one's verdict becomes that: it must not get lost. NULL when
+ * there is no memory. */
+struct doubt *doubt_create(const struct verdict *seen);
+
+/* Makes a case one of them. */
+void doubt_add(struct doubt *, struct worker_case *);
+
+/* The case has a verdict. */
+void doubt_settle(struct worker_case *, struct verdict *);
+
+/* It will have none. */
+void doubt_forget(struct worker_case *);
 
 /* Collects what has died of the killed workers; with `wait`, all of them. */
 void pool_bury(struct pool *, bool wait);

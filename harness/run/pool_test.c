@@ -213,7 +213,7 @@ static void messages_are_checked(void **state)
     struct kase kase = mini_case(3, 4, MINI_FINE), back;
     struct verdict v;
     uint64_t ticket;
-    bool last;
+    unsigned suspects;
     int fd[2];
     (void)state;
     kase.literals = (char *)"want.out=0";
@@ -226,7 +226,7 @@ static void messages_are_checked(void **state)
     kase_release(&back);
 
     assert_true(message_send_case(fd[1], 9, &kase)); /* a case is no verdict */
-    assert_false(message_receive_verdict(fd[0], &ticket, &v, &last));
+    assert_false(message_receive_verdict(fd[0], &ticket, &v, &suspects));
     close(fd[0]);
     close(fd[1]);
 
@@ -235,7 +235,7 @@ static void messages_are_checked(void **state)
     close(fd[1]);
     assert_false(message_receive_case(fd[0], &ticket, &back));
     close(fd[0]);
-    assert_false(message_send_verdict(fd[0], 1, &v, false)); /* closed: an error value, no signal */
+    assert_false(message_send_verdict(fd[0], 1, &v, 0)); /* closed: an error value, no signal */
 }
 
 int main(void)

@@ -10,8 +10,11 @@
 /* Tensor memory above this is given back behind the case that needed it. */
 #define RESIDENT_LIMIT ((size_t)256 << 20)
 
+/* The same on a device. */
+#define DEVICE_LIMIT ((size_t)4 << 30)
+
 /* Cases of more elements wait for their turn: of several at once, the host might have no room. */
-#define AHEAD_LIMIT ((uint64_t)1 << 24)
+#define AHEAD_LIMIT ((uint64_t)1 << 22)
 
 static void drop(struct scratch *scratch)
 {
@@ -35,13 +38,13 @@ static size_t bytes_of(const struct scratch scratch[OP_MAX_TENSORS])
 
 static bool prepare_inspection(struct session *s, struct error *err)
 {
-    s->inspection = inspect_create();
+    s->inspection = inspect_create(s->device);
     if (!s->inspection)
         return error_set(err, ERROR_INTERNAL, "no memory for checks on the device");
     for (size_t i = 1; i < SESSION_TRIALS; i++)
         if (!(s->desk[i].arena = arena_create(err)))
             return false;
-    for (size_t i = 0; i < SESSION_AHEAD; i++)
+    for (size_t i = 0; i < SESSION_HELPERS; i++)
         if (!(s->helper[i] = helper_create(err)))
             return false;
     return true;
@@ -72,7 +75,7 @@ void session_destroy(struct session *s)
 {
     if (!s)
         return;
-    for (size_t i = 0; i < SESSION_AHEAD; i++)
+    for (size_t i = 0; i < SESSION_HELPERS; i++)
         helper_destroy(s->helper[i]);
     inspect_destroy(s->inspection);
     device_close(s->device);
@@ -104,6 +107,11 @@ bool session_lost(const struct session *s)
     return s->lost;
 }
 
+unsigned session_suspects(const struct session *s)
+{
+    return s->lost && !s->suspects ? 1 : s->suspects;
+}
+
 bool session_give_back(struct session *s, struct device_memory *memory)
 {
     const struct device_driver *driver = s->device->driver;
@@ -121,7 +129,7 @@ static void session_trim(struct session *s, struct desk *desk)
     if (arena_resident(desk->arena) > RESIDENT_LIMIT)
         arena_trim(desk->arena);
     if (!s->lost)
-        s->device->driver->trim(s->device);
+        s->device->driver->trim(s->device, DEVICE_LIMIT);
 }
 
 void *scratch_get(struct scratch *scratch, size_t count, size_t size)
@@ -169,18 +177,32 @@ unsigned session_begun(const struct session *s)
     return (unsigned)(s->begun - s->run);
 }
 
+/* Has the device run the next cases that it judges by itself. */
+static void inspect_next(struct session *s)
+{
+    struct trial *t[INSPECT_CASES];
+    const double start = clock_seconds();
+    const size_t n = trial_gather(s, t);
+    if (n)
+        trial_inspect(t, n);
+    for (size_t i = 0; i < n; i++)
+        t[i]->ms = (clock_seconds() - start) * 1e3 / (double)n;
+}
+
 void session_run(struct session *s, const struct kase *kase, struct verdict *v)
 {
-    const double start = clock_seconds();
     if (!session_begun(s))
         begin(s, kase);
     struct trial *t = &s->trial[(s->run + 1) % SESSION_TRIALS];
     note_run(s, s->run + 1);
     s->device->arena = t->desk->arena;
+    if (s->inspection && !t->inspected)
+        inspect_next(s);
+    const double start = clock_seconds();
     trial_judge(t);
-    trial_end(t);
     session_trim(s, t->desk);
     s->run++;
+    s->calm = verdict_passed(t->verdict.kind) ? s->calm + 1 : 0;
     *v = t->verdict;
-    v->ms = (clock_seconds() - start) * 1e3;
+    v->ms = t->ms + (clock_seconds() - start) * 1e3;
 }

@@ -36,8 +36,8 @@ void session_destroy(struct session *);
 void session_run(struct session *, const struct kase *, struct verdict *);
 
 /* Cases that a session on a GPU begins with ahead of their turn: threads of it make their inputs
- * and references while another case is run. */
-enum { SESSION_AHEAD = 3 };
+ * and references while others are run. */
+enum { SESSION_AHEAD = 11, SESSION_HELPERS = 5 };
 
 /* Begins with a case, which must stay as it is until its verdict; cases are run in the order in
  * which they were begun with. False when the session does not: on the CPU device, with enough
@@ -52,6 +52,11 @@ const char *session_device(const struct session *);
 
 /* Whether the device takes no more cases in this process. */
 bool session_lost(const struct session *);
+
+/* When it is lost: the number of cases, from the one that was run last, to which the last verdict
+ * may belong; more than one if the device had several at once. Each of them is to be judged again
+ * then, alone. */
+unsigned session_suspects(const struct session *);
 
 /* Gives all memory of the device back and says how much is free then; the session takes no more
  * cases. False when the device has no memory of its own, or is lost. */

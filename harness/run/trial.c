@@ -24,7 +24,7 @@ static void where_in_code(struct verdict *v, uintptr_t ip)
     v->object_offset = ip - (uintptr_t)info.dli_fbase;
 }
 
-static bool judge_finding(struct trial *t, const struct device_finding *f)
+bool trial_judge_finding(struct trial *t, const struct device_finding *f)
 {
     struct verdict *v = &t->verdict;
     t->session->lost |= f->lost;
@@ -38,14 +38,14 @@ static bool judge_finding(struct trial *t, const struct device_finding *f)
     return verdict_set(v, f->kind, f->detector, f->signature);
 }
 
-/* What the supervisor must know if this process does not come back. */
-static void note_tensors(const struct trial *t)
+void trial_note(const struct trial *t, size_t n)
 {
     struct crash_note *note = t->session->options.note;
     if (!note)
         return;
-    note->count = t->bind.count;
-    for (size_t i = 0; i < t->bind.count; i++) {
+    note->together = n;
+    note->count = n == 1 ? t->bind.count : 0;
+    for (size_t i = 0; i < note->count; i++) {
         snprintf(note->tensor[i].name, sizeof(note->tensor[i].name), "%s", t->bind.tensor[i].name);
         note->tensor[i].bytes = t->bind.bytes[i];
     }
@@ -58,8 +58,8 @@ static bool launch_plan(struct trial *t, struct run run)
     struct device_run launch = {.plan = &plan, .launch = run.launch, .order = run.order};
     struct device_finding finding;
     t->kase->op->plan(t->kase, t->bind.tensor, t->bind.device, &plan);
-    note_tensors(t);
-    return device->driver->launch(device, &launch, &finding) || judge_finding(t, &finding);
+    trial_note(t, 1);
+    return device->driver->launch(device, &launch, &finding) || trial_judge_finding(t, &finding);
 }
 
 bool trial_run(struct trial *t, struct run run)
@@ -94,7 +94,7 @@ bool trial_collect(struct trial *t, struct scratch *scratch, bool keep, const vo
     return true;
 }
 
-/* --- On the host --- */
+/* --- Judging --- */
 
 /* The captured graph, over fresh poison, must do again what it did. */
 static bool replay_agrees(struct trial *t)
@@ -140,80 +140,11 @@ static void judge_on_host(struct trial *t, uint64_t order)
     dump(t);
 }
 
-/* --- On the device --- */
-
-/* Whatever it was, the device is in an unknown state. */
-static bool inspection_failed(struct trial *t, const struct error *err)
-{
-    t->session->lost = true;
-    return trial_error(t, err);
-}
-
-/* Enqueues both runs and all that their checks need. `failed`: a launch came to no good end. False:
- * what is enqueued is not all, because of that, or of a failure before, or of the harness's own. */
-static bool enqueue_runs(struct trial *t, struct device_finding *finding, bool *failed,
-                         struct error *err)
-{
-    struct session *s = t->session;
-    note_tensors(t);
-    for (unsigned run = 0; run < INSPECT_RUNS; run++) {
-        struct plan plan = {.count = 0};
-        t->kase->op->plan(t->kase, t->bind.tensor, inspect_tensors(s->inspection, run), &plan);
-        if ((*failed = !s->device->driver->start(s->device, &plan, finding)))
-            return false;
-    }
-    helper_wait(t->helper, t->reference);
-    return t->referenced && inspect_check(s->inspection, &t->io, err);
-}
-
-/* Both runs. False: the verdict is filled. */
-static bool run_on_device(struct trial *t)
-{
-    struct session *s = t->session;
-    struct device_finding finding;
-    struct error err;
-    bool failed;
-    bool good = enqueue_runs(t, &finding, &failed, &err);
-    helper_wait(t->helper, t->reference);
-    if (failed || !s->device->driver->await(s->device, &finding)) {
-        t->verdict.tensor[0] = '\0'; /* of the reference's, which is of no interest now */
-        return judge_finding(t, &finding);
-    }
-    if (!t->referenced)
-        return false;
-    return (good && s->device->driver->finish(s->device, &err)) || inspection_failed(t, &err);
-}
-
-/* False: not all is right, as `seen` says, and the host has to look. True: the verdict is in. */
-static bool judged_on_device(struct trial *t, char *seen, size_t size)
-{
-    struct session *s = t->session;
-    struct error err;
-    if (!inspect_begin(s->inspection, &t->bind, &err)) {
-        helper_wait(t->helper, t->reference);
-        return !inspection_failed(t, &err);
-    }
-    if (!run_on_device(t))
-        return true;
-    return inspect_complete(s->inspection, seen, size) &&
-           (!inspect_outside(s->inspection, &t->verdict) ||
-            inspect_outputs(s->inspection, &t->verdict, seen, size));
-}
-
-/* Only the host can dump tensors, compare them with literals, and replay graphs. */
-bool trial_inspects(const struct trial *t)
-{
-    const struct session *s = t->session;
-    return s->inspection && !s->options.graph && !s->options.dump_dir && !t->kase->literals;
-}
-
 void trial_judge(struct trial *t)
 {
     uint64_t order = t->kase->seed * 2 + 1; /* any order but the natural one, which is 0 */
     char seen[160] = "";
-    if (t->helper)
-        helper_wait(t->helper, t->prepared);
-    if (t->judged || (trial_inspects(t) && judged_on_device(t, seen, sizeof(seen))))
+    if (t->judged || (t->inspected && trial_inspected_right(t, seen, sizeof(seen))))
         return;
     judge_on_host(t, order);
     if (!seen[0] || t->verdict.kind != VERDICT_PASS)

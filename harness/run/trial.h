@@ -1,8 +1,9 @@
 /*
  * A case being judged, for session.c, which owns what outlives it: trial_prepare.c makes what the
- * host can make before the case runs, trial.c runs it on its device, trial_judge.c compares on the
- * host. Where a device judges by itself, a helper prepares a trial, perhaps while another is run;
- * elsewhere it is prepared when its turn comes.
+ * host can make before the case runs, trial_device.c has the device run and judge it, together with
+ * others; trial.c runs it one run after the other, and trial_judge.c compares on the host. Where a
+ * device judges by itself, a helper prepares a trial, perhaps while others are run; elsewhere it is
+ * prepared when its turn comes.
  */
 #ifndef HARNESS_RUN_TRIAL_H
 #define HARNESS_RUN_TRIAL_H
@@ -29,10 +30,13 @@ struct trial {
     struct session *session;
     struct desk *desk;
     const struct kase *kase;
-    uint64_t number;              /* of the session's cases, from 1 */
-    struct helper *helper;        /* who prepares it; NULL: whoever runs it */
-    uint64_t prepared, reference; /* the helper's work for it */
-    bool judged;                  /* behind `prepared`: there is nothing to run */
+    uint64_t number;       /* of the session's cases, from 1 */
+    struct helper *helper; /* who prepares it; NULL: whoever runs it */
+    uint64_t ready;        /* the helper's work for it */
+    bool judged;           /* the verdict is in */
+    bool inspected;        /* it has been run and looked at, as ... */
+    size_t place;          /* ... one of the cases of the inspection */
+    double ms;             /* its share of that */
     struct binding bind;
     struct ref_io io;
     const void *in[OP_MAX_TENSORS];
@@ -43,15 +47,17 @@ struct trial {
     struct verdict verdict;
 };
 
-/* The trial that is run, and those that are prepared meanwhile. */
+/* Trials begun with at most, the one whose turn it is included. */
 enum { SESSION_TRIALS = 1 + SESSION_AHEAD };
 
 struct session {
     struct session_options options;
     struct device *device;
-    struct inspection *inspection;        /* NULL on a device that cannot */
-    struct helper *helper[SESSION_AHEAD]; /* beside an inspection */
+    struct inspection *inspection;          /* NULL on a device that cannot */
+    struct helper *helper[SESSION_HELPERS]; /* beside an inspection */
     bool lost;
+    unsigned suspects;                /* see session_suspects() */
+    unsigned calm;                    /* cases that have passed since one did not */
     struct desk desk[SESSION_TRIALS]; /* the first alone without helpers */
     struct trial trial[SESSION_TRIALS];
     uint64_t begun, run; /* cases; number n is trial n % SESSION_TRIALS */
@@ -66,17 +72,35 @@ struct run {
     enum device_launch launch;
 };
 
-/* Whether the device is to judge this case itself. */
-bool trial_inspects(const struct trial *);
-
 /* trial_prepare.c: begins with the case, for `number`; by the helper, if there is one. */
 void trial_begin(struct trial *, struct session *, const struct kase *, uint64_t number);
 
-/* Runs and judges the case, to the verdict. */
+/* Until nobody works on it any more. */
+void trial_await(struct trial *);
+
+/* trial_device.c: whether the device is to judge this case itself. */
+bool trial_inspects(const struct trial *);
+
+/* The trials that are to be run next, together; none when the next is to be judged otherwise. */
+size_t trial_gather(struct session *, struct trial *out[INSPECT_CASES]);
+
+/* Runs them. They are `inspected` then; or the first is `judged`, because something went wrong; or
+ * neither, because the device has no room for all, and the first is still to be run. */
+void trial_inspect(struct trial *const *, size_t n);
+
+/* Of an inspected one: whether the verdict is in. False: not all is right, as `seen` says, and the
+ * host has to look. */
+bool trial_inspected_right(struct trial *, char *seen, size_t size);
+
+/* Judges the case to the verdict: runs it, unless that has been done. */
 void trial_judge(struct trial *);
 
-/* Until nobody works on it any more. */
-void trial_end(struct trial *);
+/* Notes what the supervisor must know if this process does not come back from a launch: the trial's
+ * tensors, or that it is one of `n`. */
+void trial_note(const struct trial *, size_t n);
+
+/* The verdict for a launch that came to no good end; false. */
+bool trial_judge_finding(struct trial *, const struct device_finding *);
 
 /* One run: tensors from the host, launch, tensors to the host. False: the verdict is filled. */
 bool trial_run(struct trial *, struct run);

@@ -69,11 +69,6 @@ static bool is_ready(struct trial *t)
            bind_host(&t->bind, ARENA_RIGHT, &err) || trial_error(t, &err);
 }
 
-static void prepare(struct trial *t)
-{
-    t->judged = !is_ready(t);
-}
-
 /* What the outputs are to be, and the inputs that takes, unless they are there. */
 static void make_reference(struct trial *t)
 {
@@ -88,21 +83,14 @@ static void make_reference(struct trial *t)
 static void note_preparing(const struct trial *t, uint64_t number)
 {
     if (t->session->options.note)
-        t->session->options.note->prepared[t->number % SESSION_AHEAD] = number;
+        t->session->options.note->prepared[t->number % SESSION_HELPERS] = number;
 }
 
-static void help_prepare(void *context)
+static void help(void *context)
 {
     struct trial *t = context;
     note_preparing(t, t->number);
-    prepare(t);
-    note_preparing(t, 0);
-}
-
-static void help_reference(void *context)
-{
-    struct trial *t = context;
-    note_preparing(t, t->number);
+    t->judged = !is_ready(t);
     if (!t->judged && trial_inspects(t))
         make_reference(t);
     note_preparing(t, 0);
@@ -110,23 +98,23 @@ static void help_reference(void *context)
 
 void trial_begin(struct trial *t, struct session *s, const struct kase *kase, uint64_t number)
 {
-    struct helper *helper = s->helper[number % SESSION_AHEAD];
+    struct helper *helper = s->helper[number % SESSION_HELPERS];
     *t = (struct trial){.session = s,
                         .desk = &s->desk[helper ? number % SESSION_TRIALS : 0],
                         .kase = kase,
                         .number = number,
                         .helper = helper,
                         .verdict = {.cosine = 1}};
-    if (!helper) {
-        prepare(t);
-        return;
-    }
-    t->prepared = helper_add(helper, help_prepare, t);
-    t->reference = helper_add(helper, help_reference, t);
+    if (helper)
+        t->ready = helper_add(helper, help, t);
+    else
+        t->judged = !is_ready(t);
 }
 
-void trial_end(struct trial *t)
+void trial_await(struct trial *t)
 {
     if (t->helper)
-        helper_wait(t->helper, t->reference);
+        helper_wait(t->helper, t->ready);
+    if (!t->judged && !t->referenced)
+        t->verdict = (struct verdict){.cosine = 1}; /* the run comes first, perhaps it tells more */
 }

@@ -59,7 +59,7 @@ static bool judge_first(struct session *session, struct queue *q, int to)
     kase_release(&q->kase[at]);
     q->first = place(q, 1);
     q->count--;
-    return message_send_verdict(to, q->ticket[at], &verdict, session_lost(session));
+    return message_send_verdict(to, q->ticket[at], &verdict, session_suspects(session));
 }
 
 static void judge_cases(struct session *session, int from, int to)

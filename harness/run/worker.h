@@ -16,6 +16,7 @@ enum worker_state { WORKER_NONE, WORKER_STARTING, WORKER_IDLE, WORKER_BUSY };
 struct worker_case {
     const struct kase *kase;
     uint64_t ticket;
+    struct doubt *doubt; /* the pool's, or NULL */
 };
 
 /* Those that a GPU's worker prepares while it runs another, and one that it finds when it goes on.

@@ -6,8 +6,10 @@
  * makes the context useless for good, with the error code that the real driver gives, and the
  * address in a file in place of the kernel log
  * ($HARNESS_KERNEL_LOG). $FAKE_DEVICES is another number of devices to pretend, or "dies";
- * with $FAKE_LEAK, memory that is released is not free again; with $FAKE_BLIND, kernels that scan
- * and compare do nothing; with $FAKE_PLACELESS, those that compare forget where.
+ * with $FAKE_LEAK, memory that is released is not free again; $FAKE_MEMORY is the MiB that a device
+ * has; with $FAKE_BLIND, kernels that scan and compare do nothing; with $FAKE_PLACELESS, those that
+ * compare forget where; $FAKE_FLAKY is a file that the next kernel under test takes away, and
+ * traps.
  *
  * It knows what the function table of harness/gpu/runtime.h uses, and of that only what our calls
  * need. What is out of order is answered by an error, as there.
@@ -99,9 +101,15 @@ static int error_name(int result, const char **name)
     return GPU_SUCCESS;
 }
 
+static size_t memory(void)
+{
+    const char *wish = getenv("FAKE_MEMORY");
+    return wish ? strtoul(wish, NULL, 10) << 20 : (size_t)16 << 30;
+}
+
 static int mem_info(size_t *free_bytes, size_t *all_bytes)
 {
-    *all_bytes = (size_t)16 << 30;
+    *all_bytes = memory();
     *free_bytes = *all_bytes - allocated;
     return GPU_SUCCESS;
 }
@@ -289,6 +297,13 @@ static void forget_places(const struct command *c)
             ((struct check_result *)args->result)[i].first[k] = CHECK_NOWHERE;
 }
 
+/* Whether the launch is to fail, this once. */
+static bool flaky(const struct command *c)
+{
+    const char *file = getenv("FAKE_FLAKY");
+    return file && c->kernel && strncmp(c->kernel->name, "check_", 6) != 0 && !unlink(file);
+}
+
 static int run(const struct command *c)
 {
     struct cpu_finding finding;
@@ -299,6 +314,8 @@ static int run(const struct command *c)
                                 .dynamic_lds = c->dynamic_lds,
                                 .wave_size = WAVE,
                                 .time_limit_s = 1};
+    if (flaky(c))
+        return exception();
     if (c->kernel && getenv("FAKE_BLIND") &&
         (strstr(c->kernel->name, "judge") || strstr(c->kernel->name, "scan")))
         return GPU_SUCCESS;
@@ -467,6 +484,8 @@ static int create(uint64_t *handle, size_t size, const struct gpu_prop *prop,
 {
     if (size % GRANULARITY || prop->type != GPU_MEMORY_PINNED || flags)
         return GPU_INVALID_VALUE;
+    if (size > memory() - allocated)
+        return GPU_NO_MEMORY;
     int fd = memfd_create("fake gpu", MFD_CLOEXEC);
     *handle = (uint64_t)(fd + 1);
     allocated += size;

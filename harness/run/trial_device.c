@@ -1,0 +1,141 @@
+/*
+ * Trials that their device judges by itself: several cases at once, see inspect.h. Nothing tells
+ * the cases apart when the device fails while it has more than one, so the verdict is one for all
+ * of them then, and each must be judged again, alone.
+ */
+#include <stdio.h>
+
+#include "harness/run/crash.h"
+#include "harness/run/trial.h"
+
+/* Bytes of tensors up to which a case is one of several: larger ones have more to wait for. */
+#define TOGETHER_BYTES ((size_t)4 << 20)
+
+/* As long as cases fail, they run alone, so that a failure has one case to belong to: until that
+ * many have passed in a row. */
+#define CALM 16
+
+/* Only the host can dump tensors, compare them with literals, and replay graphs. */
+bool trial_inspects(const struct trial *t)
+{
+    const struct session *s = t->session;
+    return s->inspection && !s->options.graph && !s->options.dump_dir && !t->kase->literals;
+}
+
+static bool is_small(const struct trial *t)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < t->bind.count; i++)
+        if (__builtin_add_overflow(sum, t->bind.bytes[i], &sum) || sum > TOGETHER_BYTES)
+            return false;
+    return true;
+}
+
+size_t trial_gather(struct session *s, struct trial *out[INSPECT_CASES])
+{
+    size_t n = 0;
+    const size_t limit = s->calm < CALM ? 1 : INSPECT_CASES;
+    while (n < limit && n < session_begun(s)) {
+        struct trial *t = &s->trial[(s->run + 1 + n) % SESSION_TRIALS];
+        if (n && !helper_done(t->helper, t->ready))
+            break;
+        trial_await(t);
+        if (t->judged || !t->referenced || (n && !is_small(t)))
+            break;
+        out[n++] = t;
+        if (!is_small(t))
+            break;
+    }
+    return n;
+}
+
+/* --- Running --- */
+
+/* Whatever it was, the device is in an unknown state. */
+static void inspection_failed(struct trial *t, const struct error *err)
+{
+    t->session->lost = true;
+    trial_error(t, err);
+}
+
+/* Both runs. False: `finding` has a kind, or `err` is the harness's own. */
+static bool launch(struct trial *t, size_t place, bool alone, struct device_finding *finding,
+                   struct error *err)
+{
+    struct device *device = t->session->device;
+    for (unsigned run = 0; run < INSPECT_RUNS; run++) {
+        struct plan plan = {.count = 0};
+        t->kase->op->plan(t->kase, t->bind.tensor,
+                          inspect_tensors(t->session->inspection, place, run), &plan);
+        if (alone ? !device->driver->start(device, &plan, finding)
+                  : !device->driver->enqueue(device, &plan, err))
+            return false;
+    }
+    return true;
+}
+
+/* All that is to be done on the device, up to its end. False as above. */
+static bool run_all(struct trial *const *t, size_t n, struct device_finding *finding,
+                    struct error *err)
+{
+    struct session *s = t[0]->session;
+    const struct ref_io *io[INSPECT_CASES];
+    bool good = inspect_begin(s->inspection, err);
+    for (size_t k = 0; k < n && good; k++) {
+        io[k] = &t[k]->io;
+        good = launch(t[k], k, n == 1, finding, err);
+    }
+    good = good && inspect_check(s->inspection, io, err);
+    if (finding->kind != VERDICT_PASS || !s->device->driver->await(s->device, finding))
+        return false;
+    return good && s->device->driver->finish(s->device, err);
+}
+
+static void judge_failure(struct trial *const *t, size_t n, struct device_finding *finding,
+                          const struct error *err)
+{
+    struct session *s = t[0]->session;
+    t[0]->judged = true;
+    if (n > 1) {
+        s->suspects = (unsigned)n;
+        finding->in_tensor = false; /* or else whose? */
+    }
+    if (finding->kind == VERDICT_PASS)
+        inspection_failed(t[0], err);
+    else
+        trial_judge_finding(t[0], finding);
+    s->lost |= n > 1;
+}
+
+void trial_inspect(struct trial *const *t, size_t n)
+{
+    struct session *s = t[0]->session;
+    const struct binding *bind[INSPECT_CASES];
+    struct device_finding finding = {.kind = VERDICT_PASS};
+    struct error err;
+    for (size_t k = 0; k < n; k++)
+        bind[k] = &t[k]->bind;
+    trial_note(t[0], n);
+    if (!inspect_place(s->inspection, bind, n, &err)) { /* one run at a time takes less */
+        s->device->driver->trim(s->device, 0);
+        return;
+    }
+    if (!run_all(t, n, &finding, &err)) {
+        judge_failure(t, n, &finding, &err);
+        return;
+    }
+    for (size_t k = 0; k < n; k++) {
+        t[k]->inspected = true;
+        t[k]->place = k;
+    }
+}
+
+/* --- Judging --- */
+
+bool trial_inspected_right(struct trial *t, char *seen, size_t size)
+{
+    const struct inspection *in = t->session->inspection;
+    return inspect_complete(in, t->place, seen, size) &&
+           (!inspect_outside(in, t->place, &t->verdict) ||
+            inspect_outputs(in, t->place, &t->verdict, seen, size));
+}
