@@ -8,7 +8,7 @@
 #include "harness/run/trial.h"
 
 /* Tensor memory above this is given back behind the case that needed it. */
-#define RESIDENT_LIMIT ((size_t)256 << 20)
+#define RESIDENT_LIMIT ((size_t)64 << 20)
 
 /* The same on a device. */
 #define DEVICE_LIMIT ((size_t)4 << 30)
