@@ -13,7 +13,7 @@
 
 /* As long as cases fail, they run alone, so that a failure has one case to belong to: until that
  * many have passed in a row. */
-#define CALM 16
+#define CALM 256
 
 /* Only the host can dump tensors, compare them with literals, and replay graphs. */
 bool trial_inspects(const struct trial *t)
