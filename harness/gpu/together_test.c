@@ -66,7 +66,7 @@ static void blames_what_it_prepared(void **state)
 static struct pool *calm_pool(const struct session_options *options)
 {
     struct pool *pool = make_pool(options);
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 300; i++)
         assert_int_equal(judge(pool, doctor_case(DOCTOR_NONE)).kind, VERDICT_PASS);
     return pool;
 }
