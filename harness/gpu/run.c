@@ -125,7 +125,7 @@ static const char *step_name(const struct step *step)
  * that was enqueued. */
 static bool await_running(struct device_gpu *gpu, struct device_finding *out)
 {
-    const char *running = gpu->running ? gpu->running : "kernels that were enqueued together";
+    const char *running = gpu->running ? gpu->running : "(one of several)";
     int result = gpu_wait(gpu);
     gpu->running = NULL;
     return result == GPU_SUCCESS || launch_failed(gpu, running, result, out);

@@ -162,12 +162,12 @@ void pool_destroy(struct pool *pool)
         if (pool->worker[i].pid > 0)
             kill(pool->worker[i].pid, SIGKILL); /* all at once, they die side by side */
     for (unsigned i = 0; i < pool->started; i++) {
-        doubt_forget(&pool->worker[i].now);
+        doubt_settle(&pool->worker[i].now, true, NULL);
         worker_end(&pool->worker[i]);
     }
     pool_bury(pool, true);
     for (unsigned i = 0; i < pool->n_orphans; i++)
-        doubt_forget(&pool->orphan[i]);
+        doubt_settle(&pool->orphan[i], true, NULL);
     free(pool->worker);
     free(pool);
 }

@@ -169,7 +169,7 @@ static enum pool_event bequeath(struct pool *pool, struct worker *w, struct work
 {
     if (!doubtful) {
         orphan(pool, gone);
-        doubt_settle(&gone->now, v);
+        doubt_settle(&gone->now, true, v);
     } else if (!orphan_all(pool, gone, v, err)) {
         return POOL_FAILED;
     }
@@ -222,7 +222,7 @@ static enum pool_event worker_done(struct pool *pool, struct worker *w, uint64_t
         return worker_lost(pool, w, false, ticket, v, err);
     crash_pass_on(&w->crash);
     if (!suspects)
-        doubt_settle(&w->now, v);
+        doubt_settle(&w->now, false, v);
     if (!suspects && go_on(pool, w))
         return POOL_VERDICT;
     struct worker gone = *w;

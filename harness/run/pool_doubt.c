@@ -20,23 +20,22 @@ struct doubt *doubt_create(const struct verdict *seen)
 
 void doubt_add(struct doubt *d, struct worker_case *c)
 {
-    struct verdict twice = {.kind = VERDICT_FAULT};
-    doubt_settle(c, &twice);
+    doubt_settle(c, true, NULL);
     c->doubt = d;
     d->cases++;
     d->left++;
 }
 
-void doubt_settle(struct worker_case *c, struct verdict *v)
+void doubt_settle(struct worker_case *c, bool lost, struct verdict *v)
 {
     struct doubt *d = c->doubt;
     c->doubt = NULL;
     if (!d)
         return;
-    d->seen_again |= !verdict_passed(v->kind);
+    d->seen_again |= lost;
     if (--d->left)
         return;
-    if (!d->seen_again) {
+    if (!d->seen_again && verdict_passed(v->kind)) {
         *v = d->verdict;
         snprintf(v->summary, sizeof(v->summary),
                  "%.200s; a worker had %u cases then, this one the last of them, and each alone "
@@ -45,10 +44,4 @@ void doubt_settle(struct worker_case *c, struct verdict *v)
         verdict_set(v, VERDICT_NONDETERMINISTIC, DETECTOR_RERUN, "not seen again");
     }
     free(d);
-}
-
-void doubt_forget(struct worker_case *c)
-{
-    struct verdict none = {.kind = VERDICT_FAULT};
-    doubt_settle(c, &none);
 }

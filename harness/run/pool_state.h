@@ -44,18 +44,15 @@ bool pool_replace(struct pool *, struct worker *, struct error *) MUST_CHECK;
 void pool_kill(struct pool *, struct worker *);
 
 /* What was seen when a worker was lost by one of several cases. When all of them have been judged
- * again, and none did it, the last one's verdict becomes that: it must not get lost. NULL when
- * there is no memory. */
+ * again, and none has cost a worker, the last one does not pass but has that for a verdict. NULL
+ * when there is no memory. */
 struct doubt *doubt_create(const struct verdict *seen);
 
 /* Makes a case one of them. */
 void doubt_add(struct doubt *, struct worker_case *);
 
-/* The case has a verdict. */
-void doubt_settle(struct worker_case *, struct verdict *);
-
-/* It will have none. */
-void doubt_forget(struct worker_case *);
+/* The case has a verdict, or if it is `lost`, has cost a worker or will not be judged. */
+void doubt_settle(struct worker_case *, bool lost, struct verdict *);
 
 /* Collects what has died of the killed workers; with `wait`, all of them. */
 void pool_bury(struct pool *, bool wait);
