@@ -62,13 +62,11 @@ static void blames_what_it_prepared(void **state)
     pool_destroy(pool);
 }
 
-/* A worker that has passed so many cases that it runs the next ones together. */
-static struct pool *calm_pool(const struct session_options *options)
+/* Has the worker pass so many cases that it runs the next ones together. */
+static void make_calm(struct pool *pool)
 {
-    struct pool *pool = make_pool(options);
     for (int i = 0; i < 300; i++)
         assert_int_equal(judge(pool, doctor_case(DOCTOR_NONE)).kind, VERDICT_PASS);
-    return pool;
 }
 
 static unsigned faults_logged(void)
@@ -103,7 +101,8 @@ static void finds_the_one_to_blame(void **state)
         struct verdict v[CASES];
         const unsigned before = faults_logged();
         options.device.kind = hip ? DEVICE_HIP : DEVICE_CUDA;
-        struct pool *pool = calm_pool(&options);
+        struct pool *pool = make_pool(&options);
+        make_calm(pool);
         judge_all(pool, cases, CASES, v);
         for (int i = 0; i < CASES; i++)
             if (i != BAD && i != THIRD)
@@ -116,6 +115,29 @@ static void finds_the_one_to_blame(void **state)
             assert_int_equal(faults_logged(), before + 2);
         pool_destroy(pool);
     }
+}
+
+/* What is wrong with one of several cases, and costs no worker, is that one's alone. */
+static void tells_cases_apart(void **state)
+{
+    static const size_t found[] = {DOCTOR_WRITE_GAP, DOCTOR_WRITE_SLACK, DOCTOR_STRAY,
+                                   DOCTOR_UNWRITTEN, DOCTOR_WRONG};
+    struct pool *pool = make_pool(&on_gpu);
+    (void)state;
+    for (size_t i = 0; i < sizeof(found) / sizeof(found[0]); i++) {
+        const struct kase cases[CASES] = {[SLOW] = mini_case(3, 3, MINI_SLOW),
+                                          [FIRST] = doctor_case(DOCTOR_NONE),
+                                          [BAD] = doctor_case(found[i]),
+                                          [THIRD] = doctor_case(DOCTOR_NONE),
+                                          [LAST] = doctor_case(DOCTOR_NONE)};
+        struct verdict v[CASES];
+        make_calm(pool);
+        judge_all(pool, cases, CASES, v);
+        assert_true(defect_reported(&defects[found[i]], &v[BAD], true));
+        for (int k = 0; k < CASES; k++)
+            assert_true(k == BAD || v[k].kind == VERDICT_PASS);
+    }
+    pool_destroy(pool);
 }
 
 /* A fault that nobody can be made to repeat is a finding all the same, beside those of others. */
@@ -136,7 +158,8 @@ static void reports_what_is_not_seen_again(void **state)
                        : i == THIRD ? mini_case(40, 5, MINI_FINE)
                                     : doctor_case(DOCTOR_NONE);
         options.device.kind = hip ? DEVICE_HIP : DEVICE_CUDA;
-        struct pool *pool = calm_pool(&options);
+        struct pool *pool = make_pool(&options);
+        make_calm(pool);
         assert_true(file_write(file, "", 0, &err));
         judge_all(pool, cases, CASES, v);
         assert_int_equal(access(file, F_OK), -1);
@@ -180,9 +203,9 @@ static void needs_room_for_one_run(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(prepares_cases_ahead),   cmocka_unit_test(blames_what_it_prepared),
-        cmocka_unit_test(finds_the_one_to_blame), cmocka_unit_test(reports_what_is_not_seen_again),
-        cmocka_unit_test(needs_room_for_one_run),
+        cmocka_unit_test(prepares_cases_ahead),           cmocka_unit_test(blames_what_it_prepared),
+        cmocka_unit_test(finds_the_one_to_blame),         cmocka_unit_test(tells_cases_apart),
+        cmocka_unit_test(reports_what_is_not_seen_again), cmocka_unit_test(needs_room_for_one_run),
     };
     pool_catch_signals();
     return cmocka_run_group_tests(tests, device_setup, NULL);
