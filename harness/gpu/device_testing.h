@@ -4,6 +4,7 @@
 #ifndef HARNESS_GPU_DEVICE_TESTING_H
 #define HARNESS_GPU_DEVICE_TESTING_H
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,14 +47,16 @@ static inline struct verdict judge(struct pool *pool, struct kase kase)
     return v;
 }
 
-/* The fake drivers are the GPU runtimes of this process and its children; a file is the kernel log.
- */
+/* The fake drivers are the GPU runtimes of this process and its children; a file is the kernel log,
+ * not that of a test that runs beside this one. */
 static inline int device_setup(void **state)
 {
     struct error err;
+    char name[64];
     (void)state;
+    snprintf(name, sizeof(name), "kernel-log-of-%s", program_invocation_short_name);
     assert_true(fake_driver("libcuda.so.1") && fake_driver("libamdhip64.so"));
-    assert_true(fake_path(device_log, "kernel-log"));
+    assert_true(fake_path(device_log, name));
     assert_true(file_write(device_log, "", 0, &err));
     return setenv("HARNESS_KERNEL_LOG", device_log, 1);
 }
