@@ -51,7 +51,8 @@ struct doubt *doubt_create(const struct verdict *seen);
 /* Makes a case one of them. */
 void doubt_add(struct doubt *, struct worker_case *);
 
-/* The case has a verdict, or if it is `lost`, has cost a worker or will not be judged. */
+/* The case has a verdict, or if it is `lost`, has cost a worker or will not be judged;
+ * the verdict may be NULL then. */
 void doubt_settle(struct worker_case *, bool lost, struct verdict *);
 
 /* Collects what has died of the killed workers; with `wait`, all of them. */

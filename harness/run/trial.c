@@ -144,7 +144,7 @@ void trial_judge(struct trial *t)
 {
     uint64_t order = t->kase->seed * 2 + 1; /* any order but the natural one, which is 0 */
     char seen[160] = "";
-    if (t->judged || (t->inspected && trial_inspected_right(t, seen, sizeof(seen))))
+    if (t->judged || (t->inspected && trial_judge_inspected(t, seen, sizeof(seen))))
         return;
     judge_on_host(t, order);
     if (!seen[0] || t->verdict.kind != VERDICT_PASS)

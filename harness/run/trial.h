@@ -90,7 +90,7 @@ void trial_inspect(struct trial *const *, size_t n);
 
 /* Of an inspected one: whether the verdict is in. False: not all is right, as `seen` says, and the
  * host has to look. */
-bool trial_inspected_right(struct trial *, char *seen, size_t size);
+bool trial_judge_inspected(struct trial *, char *seen, size_t size);
 
 /* Judges the case to the verdict: runs it, unless that has been done. */
 void trial_judge(struct trial *);

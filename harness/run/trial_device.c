@@ -40,23 +40,17 @@ size_t trial_gather(struct session *s, struct trial *out[INSPECT_CASES])
         if (n && !helper_done(t->helper, t->ready))
             break;
         trial_await(t);
-        if (t->judged || !t->referenced || (n && !is_small(t)))
+        const bool small = is_small(t);
+        if (t->judged || !t->referenced || (n && !small))
             break;
         out[n++] = t;
-        if (!is_small(t))
+        if (!small)
             break;
     }
     return n;
 }
 
 /* --- Running --- */
-
-/* Whatever it was, the device is in an unknown state. */
-static void inspection_failed(struct trial *t, const struct error *err)
-{
-    t->session->lost = true;
-    trial_error(t, err);
-}
 
 /* Both runs. False: `finding` has a kind, or `err` is the harness's own. */
 static bool launch(struct trial *t, size_t place, bool alone, struct device_finding *finding,
@@ -95,16 +89,17 @@ static void judge_failure(struct trial *const *t, size_t n, struct device_findin
                           const struct error *err)
 {
     struct session *s = t[0]->session;
+    const bool ours = finding->kind == VERDICT_PASS; /* what state the device is in, nobody knows */
     t[0]->judged = true;
+    s->lost |= ours || n > 1;
     if (n > 1) {
         s->suspects = (unsigned)n;
         finding->in_tensor = false; /* or else whose? */
     }
-    if (finding->kind == VERDICT_PASS)
-        inspection_failed(t[0], err);
+    if (ours)
+        trial_error(t[0], err);
     else
         trial_judge_finding(t[0], finding);
-    s->lost |= n > 1;
 }
 
 void trial_inspect(struct trial *const *t, size_t n)
@@ -132,7 +127,7 @@ void trial_inspect(struct trial *const *t, size_t n)
 
 /* --- Judging --- */
 
-bool trial_inspected_right(struct trial *t, char *seen, size_t size)
+bool trial_judge_inspected(struct trial *t, char *seen, size_t size)
 {
     const struct inspection *in = t->session->inspection;
     return inspect_complete(in, t->place, seen, size) &&
