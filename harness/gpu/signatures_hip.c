@@ -1,8 +1,13 @@
 /*
  * Where ROCm's header is installed, the compiler proves here that the function table of runtime.h
- * calls HIP as HIP wants it. Nothing of this ends up in the program.
+ * calls HIP as HIP wants it. Nothing of this ends up in the program. HIP before version 6 has not
+ * all of it; there, opening the runtime says what is missing.
  */
-#if __has_include(<hip/hip_runtime_api.h>)
+#if __has_include(<hip/hip_version.h>)
+#include <hip/hip_version.h>
+#endif
+
+#if defined(HIP_VERSION_MAJOR) && HIP_VERSION_MAJOR >= 6
 
 #define __HIP_PLATFORM_AMD__ 1
 #include <hip/hip_runtime_api.h>
