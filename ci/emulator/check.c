@@ -295,7 +295,6 @@ static void compare(const char *root, const char *kind, const struct tensor *t, 
 {
     struct scene s = {.count = 0};
     struct check_compare *table = add(&s, "table", 0, "input", n * sizeof *table);
-    struct check_result *results = add(&s, "results", 0, "output", n * sizeof *results);
 
     for (size_t i = 0; i < n; i++) {
         const size_t item = t[i].policy.kind == POLICY_BOUND ? 8 : dtype_bytes(t[i].dtype);
@@ -309,8 +308,10 @@ static void compare(const char *root, const char *kind, const struct tensor *t, 
             &(struct check_outputs){first, second, t[i].stride, t[i].stride, reference,
                                     add(&s, "space", i, "workspace", check_workspace(&t[i]))});
     }
-    check_compare_plan(&s.plan, table, n, table, results);
-    check_detail_plan(&s.plan, table, n - 1, table, results);
+    table[n - 1].detail = add(&s, "detail", n - 1, "output", sizeof(struct check_detail));
+    check_compare_plan(&s.plan, table, n, table,
+                       add(&s, "results", 0, "output", check_results_bytes(table, n)));
+    check_detail_plan(&s.plan, table, n - 1, table);
     finish(&s, root, kind, number);
 }
 

@@ -138,8 +138,8 @@ static bool start(struct bench_check *c, const struct measured *m, const struct 
     return bench_check_place(c, BENCH_FIRST, &c->at, err) &&
            gpu_bench_place(c->bench, BENCH_TABLE, sizeof(struct check_compare), ARENA_READ_WRITE,
                            &c->table, err) &&
-           gpu_bench_place(c->bench, BENCH_RESULTS, sizeof(struct check_result), ARENA_READ_WRITE,
-                           &c->result, err);
+           gpu_bench_place(c->bench, BENCH_RESULTS, sizeof(struct check_exact_result),
+                           ARENA_READ_WRITE, &c->result, err);
 }
 
 bool gpu_bench_check(struct gpu_bench *b, size_t i, struct gpu_figure *f, struct error *err)

@@ -61,14 +61,14 @@ static bool prepare_compare(struct bench_check *c, struct error *err)
 
 static bool verify_compare(struct bench_check *c, struct error *err)
 {
-    struct check_result right, spoilt;
+    struct check_result right, spoilt; /* at its start, of whatever kind it is */
     if (!bench_check_spoil(c, &right, &spoilt, sizeof(right), err))
         return false;
-    if (check_wrong(&right))
+    if (right.wrong)
         return bench_check_wrong(c, "what is equal is called wrong", err);
-    if (right.count[CHECK_SEEN] != tensor_elements(&c->tensor))
+    if (right.seen != tensor_elements(&c->tensor))
         return bench_check_wrong(c, "not every element was compared", err);
-    return check_wrong(&spoilt) == 1 || bench_check_wrong(c, "a changed byte is not found", err);
+    return spoilt.wrong == 1 || bench_check_wrong(c, "a changed byte is not found", err);
 }
 
 const struct bench_kind bench_compare = {GPU_BY_TRAFFIC, prepare_compare, verify_compare};

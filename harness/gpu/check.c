@@ -208,9 +208,10 @@ void check_checksum_plan(struct plan *plan, const struct check_region *host, siz
 
 /* --- Outputs --- */
 
-static size_t partial_bytes(void)
+/* Of all blocks, and of the whole. */
+static size_t detail_bytes(void)
 {
-    return CHECK_MAX_BLOCKS * sizeof(struct check_partial);
+    return (CHECK_MAX_BLOCKS + 1) * sizeof(struct check_detail);
 }
 
 /* Slabs of rows whose columns are summed apart; 1: no sums are kept. */
@@ -224,7 +225,7 @@ static uint64_t count_slabs(const struct tensor *t)
 size_t check_workspace(const struct tensor *t)
 {
     const uint64_t slabs = count_slabs(t);
-    return partial_bytes() + (slabs > 1 ? slabs * t->cols * 2 * sizeof(double) : 0);
+    return detail_bytes() + (slabs > 1 ? slabs * t->cols * 2 * sizeof(double) : 0);
 }
 
 /* The bits that make a value differ from zero: not the sign, where there is a negative zero. */
@@ -305,7 +306,8 @@ void check_compare_entry(struct check_compare *c, const struct tensor *t,
                                 .lanes = 1,
                                 .slabs = count_slabs(t),
                                 .partial = o->workspace};
-    c->column = (double *)((unsigned char *)o->workspace + partial_bytes());
+    c->detail = c->partial + CHECK_MAX_BLOCKS;
+    c->column = (double *)((unsigned char *)o->workspace + detail_bytes());
     c->slab_rows = (c->rows + c->slabs - 1) / c->slabs;
     set_policy(c, t);
     while (c->row_lanes < CHECK_THREADS && c->row_lanes * 4 < c->cols)
@@ -325,7 +327,7 @@ static uint32_t compare_blocks(const struct check_compare *host, size_t n)
 
 /* One launch for `n` entries of one kind. */
 static void add_judge(struct plan *plan, const struct check_compare *host, size_t n,
-                      const struct check_compare *table, struct check_result *results)
+                      const struct check_compare *table, void *results)
 {
     const struct kernel *judge = &kernel_check_judge_codes;
     if (!n)
@@ -338,32 +340,46 @@ static void add_judge(struct plan *plan, const struct check_compare *host, size_
     add_kernel(plan, judge, compare_blocks(host, n), n, table, results);
 }
 
+size_t check_results_bytes(const struct check_compare *host, size_t n)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += host[i].exact ? sizeof(struct check_exact_result) : sizeof(struct check_result);
+    return bytes;
+}
+
 void check_compare_plan(struct plan *plan, const struct check_compare *host, size_t n,
                         const void *table, void *results)
 {
     const struct check_compare *entry = table;
-    struct check_result *result = results;
     size_t exact = 0;
     while (exact < n && host[exact].exact)
         exact++;
-    clear_results(plan, compare_blocks(host, n), results, n * sizeof(struct check_result));
-    add_judge(plan, host, exact, entry, result);
-    add_judge(plan, host + exact, n - exact, entry + exact, result + exact);
+    clear_results(plan, compare_blocks(host, n), results, check_results_bytes(host, n));
+    add_judge(plan, host, exact, entry, results);
+    add_judge(plan, host + exact, n - exact, entry + exact,
+              (unsigned char *)results + check_results_bytes(host, exact));
 }
 
 void check_detail_plan(struct plan *plan, const struct check_compare *host, size_t i,
-                       const void *table, void *results)
+                       const void *table)
 {
     const struct check_compare *c = &host[i];
     const struct check_compare *entry = (const struct check_compare *)table + i;
-    struct check_result *result = (struct check_result *)results + i;
-    add_kernel(plan, &kernel_check_rows, c->walk.blocks, 1, entry, result);
+    add_kernel(plan, &kernel_check_rows, c->walk.blocks, 1, entry, NULL);
     if (c->slabs > 1) {
         const uint64_t blocks = (c->slabs * c->cols + CHECK_THREADS - 1) / CHECK_THREADS;
-        add_kernel(plan, &kernel_check_columns, (uint32_t)blocks, 1, entry, result);
+        add_kernel(plan, &kernel_check_columns, (uint32_t)blocks, 1, entry, NULL);
     }
-    add_kernel(plan, &kernel_check_worst_column, c->walk.blocks, 1, entry, result);
-    add_kernel(plan, &kernel_check_finish, 1, 1, entry, result);
+    add_kernel(plan, &kernel_check_worst_column, c->walk.blocks, 1, entry, NULL);
+    add_kernel(plan, &kernel_check_finish, 1, 1, entry, NULL);
+}
+
+const struct check_result *check_result(const void *results, const struct check_compare *host,
+                                        size_t i)
+{
+    const unsigned char *at = (const unsigned char *)results + check_results_bytes(host, i);
+    return (const struct check_result *)at;
 }
 
 bool check_done(const struct check_result *r, const struct check_compare *c)
@@ -371,35 +387,47 @@ bool check_done(const struct check_result *r, const struct check_compare *c)
     return r->done == c->walk.blocks;
 }
 
-uint64_t check_wrong(const struct check_result *r)
+static bool decode_place(unsigned long long place, uint64_t *element, enum check_count *kind)
 {
-    uint64_t wrong = 0;
-    for (size_t i = CHECK_WRONG; i <= CHECK_DIFFERS; i++)
-        wrong += r->count[i];
-    return wrong;
+    *element = place >> 3;
+    *kind = place & 7;
+    return place != CHECK_NOWHERE;
 }
 
-bool check_place(const struct check_result *r, size_t i, uint64_t *element, enum check_count *kind)
+bool check_first(const struct check_result *r, uint64_t *element, enum check_count *kind)
 {
-    if (i >= CHECK_FIRST || r->first[i] == CHECK_NOWHERE)
-        return false;
-    *element = r->first[i] >> 3;
-    *kind = r->first[i] & 7;
-    return true;
+    return decode_place(~r->first, element, kind);
 }
 
-void check_metrics(const struct check_result *r, struct compare_metrics *m)
+bool check_place(const struct check_detail *d, size_t i, uint64_t *element, enum check_count *kind)
 {
-    const double want2 = r->sum[CHECK_WANT2], diff2 = r->sum[CHECK_DIFF2];
+    return decode_place(i < CHECK_FIRST ? d->first[i] : CHECK_NOWHERE, element, kind);
+}
+
+static void sums_metrics(const double sum[CHECK_SUMS], struct compare_metrics *m)
+{
+    const double want2 = sum[CHECK_WANT2], diff2 = sum[CHECK_DIFF2];
     /* Two roots: the product of the squares could overflow. */
-    const double norms = sqrt(r->sum[CHECK_GOT2]) * sqrt(want2);
-    *m = (struct compare_metrics){.cosine = 1,
-                                  .worst_row_relative = sqrt(r->worst_row),
-                                  .worst_col_relative = sqrt(r->worst_col),
-                                  .worst_row = r->row,
-                                  .worst_col = r->col};
+    const double norms = sqrt(sum[CHECK_GOT2]) * sqrt(want2);
+    *m = (struct compare_metrics){.cosine = 1};
     if (diff2 == 0)
         return;
-    m->cosine = norms > 0 ? fmax(-1, fmin(1, r->sum[CHECK_DOT] / norms)) : 0;
+    m->cosine = norms > 0 ? fmax(-1, fmin(1, sum[CHECK_DOT] / norms)) : 0;
     m->relative = want2 > 0 ? sqrt(diff2 / want2) : 1;
+}
+
+void check_metrics(const struct check_result *r, const struct check_compare *c,
+                   struct compare_metrics *m)
+{
+    static const double alike[CHECK_SUMS] = {0};
+    sums_metrics(c->exact ? ((const struct check_exact_result *)r)->sum : alike, m);
+}
+
+void check_detail_metrics(const struct check_detail *d, struct compare_metrics *m)
+{
+    sums_metrics(d->sum, m);
+    m->worst_row_relative = sqrt(d->worst_row);
+    m->worst_col_relative = sqrt(d->worst_col);
+    m->worst_row = d->row;
+    m->worst_col = d->col;
 }

@@ -1,6 +1,7 @@
 /*
  * Filling, poisoning and checking tensors where they lie: on a GPU, or on the CPU executor, by the
- * same kernels and the same plans. What comes back is a few hundred bytes for each tensor.
+ * same kernels and the same plans. What has to come back is 40 or 72 bytes for each output, and 16
+ * for each range of bytes.
  *
  * Every check is a table of entries, one for each tensor or range of bytes, that the caller builds
  * here, copies to the device and keeps there until the plan has run; one launch serves them all:
@@ -97,27 +98,35 @@ struct check_outputs {
 void check_compare_entry(struct check_compare *, const struct tensor *,
                          const struct check_outputs *);
 
-/* Results: struct check_result. Entries whose references are doubles come first. */
+/* Results: one for each entry, check_results_bytes() in all. Entries whose references are doubles
+ * come first. */
 void check_compare_plan(struct plan *, const struct check_compare *host, size_t n,
                         const void *table, void *results);
+size_t check_results_bytes(const struct check_compare *host, size_t n);
 
-/* For the report of a failure: completes the result of entry `host[i]`, which check_compare_plan()
- * has made, by cosine, relative error, worst row and column. */
-void check_detail_plan(struct plan *, const struct check_compare *host, size_t i, const void *table,
-                       void *results);
+/* That of entry `host[i]`. */
+const struct check_result *check_result(const void *results, const struct check_compare *host,
+                                        size_t i);
+
+/* For the report of a failure, behind check_compare_plan(): writes host[i].detail. */
+void check_detail_plan(struct plan *, const struct check_compare *host, size_t i,
+                       const void *table);
 
 /* Whether the comparison of that entry has come to its end; what was there before is no result. */
 bool check_done(const struct check_result *, const struct check_compare *);
 
-/* Elements that are neither right nor left alone. */
-uint64_t check_wrong(const struct check_result *);
+/* The first element that is wrong in any way; false: there is none. */
+bool check_first(const struct check_result *, uint64_t *element, enum check_count *kind);
 
-/* The first element that is wrong in any way, and the next ones: index i of at most CHECK_FIRST;
- * false behind the last. */
-bool check_place(const struct check_result *, size_t i, uint64_t *element, enum check_count *kind);
+/* That one and the next ones: index i of at most CHECK_FIRST; false behind the last. */
+bool check_place(const struct check_detail *, size_t i, uint64_t *element, enum check_count *kind);
 
-/* Metrics as compare_output() gives them. Before check_detail_plan() they are those of a right
- * result, except that under POLICY_BOUND cosine and relative are known. */
-void check_metrics(const struct check_result *, struct compare_metrics *);
+/* Cosine and relative error as compare_output() gives them, those of a right result under another
+ * policy than POLICY_BOUND; worst row and column are left open. */
+void check_metrics(const struct check_result *, const struct check_compare *,
+                   struct compare_metrics *);
+
+/* All metrics as compare_output() gives them. */
+void check_detail_metrics(const struct check_detail *, struct compare_metrics *);
 
 #endif

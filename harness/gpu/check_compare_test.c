@@ -16,8 +16,13 @@ struct scene {
     unsigned char *first, *second, *reference; /* dense, owned */
     struct check_memory placed[2], placed_reference, workspace;
     struct check_compare entry;
-    struct check_result result;
+    struct check_exact_result answer; /* of which another policy has only the start */
 };
+
+static struct check_result *result_of(struct scene *s)
+{
+    return &s->answer.result;
+}
 
 static struct compare_input scene_input(struct scene *s, struct ref_io *ref, void **out)
 {
@@ -184,15 +189,32 @@ static void scene_remove(struct scene *s)
 static void scene_check(struct scene *s, bool detail, const struct check_way *way)
 {
     struct plan plan = {.count = 0};
-    check_compare_plan(&plan, &s->entry, 1, &s->entry, &s->result);
+    check_compare_plan(&plan, &s->entry, 1, &s->entry, &s->answer);
     check_run(&plan, way);
     plan.count = 0;
     if (detail)
-        check_detail_plan(&plan, &s->entry, 0, &s->entry, &s->result);
+        check_detail_plan(&plan, &s->entry, 0, &s->entry);
     check_run(&plan, way);
 }
 
 /* --- What the host says --- */
+
+/* Without a detail. */
+static void expect_result(struct scene *s, uint64_t wrong, const uint64_t first[2],
+                          const size_t survey[2])
+{
+    uint64_t element;
+    enum check_count kind;
+    assert_true(check_done(result_of(s), &s->entry));
+    assert_int_equal(result_of(s)->wrong, wrong);
+    assert_int_equal(check_first(result_of(s), &element, &kind), wrong > 0);
+    if (wrong) {
+        assert_int_equal(element, first[0]);
+        assert_int_equal(kind, first[1]);
+    }
+    assert_int_equal(result_of(s)->nonzero, survey[0]);
+    assert_int_equal(result_of(s)->seen, survey[1]);
+}
 
 static void expect_counts(struct scene *s)
 {
@@ -206,7 +228,7 @@ static void expect_counts(struct scene *s)
     const struct compare_input in = scene_input(s, &ref, out);
     struct cells cells;
     size_t want[CHECK_COUNTS] = {0}, listed = 0, nonzero = 0, seen = 0;
-    uint64_t element;
+    uint64_t element, first[2] = {0};
     enum check_count kind;
     cells_init(&cells, &in);
     for (size_t at = 0; at < s->count; at++) {
@@ -216,11 +238,15 @@ static void expect_counts(struct scene *s)
         want[counted[cell]]++;
         if (cell == CELL_LEFT_ALONE || listed == CHECK_FIRST)
             continue;
-        assert_true(check_place(&s->result, listed++, &element, &kind));
+        assert_true(check_place(s->entry.detail, listed, &element, &kind));
         assert_int_equal(element, at);
         assert_int_equal(kind, counted[cell]);
+        if (!listed++) {
+            first[0] = at;
+            first[1] = counted[cell];
+        }
     }
-    assert_int_equal(check_place(&s->result, listed, &element, &kind), false);
+    assert_int_equal(check_place(s->entry.detail, listed, &element, &kind), false);
     for (size_t at = 0; at < s->count; at += DECODE_BLOCK)
         cells_survey(&cells, at, s->count - at < DECODE_BLOCK ? s->count - at : DECODE_BLOCK,
                      &nonzero, &seen);
@@ -229,11 +255,12 @@ static void expect_counts(struct scene *s)
         want[CHECK_SEEN] = seen;
     }
     for (size_t i = 0; i < CHECK_COUNTS; i++)
-        if (s->result.count[i] != want[i])
+        if (s->entry.detail->count[i] != want[i])
             fail_msg("%s, policy %d: count %zu is %llu, not %zu", dtype_name(s->tensor.dtype),
-                     (int)s->tensor.policy.kind, i, s->result.count[i], want[i]);
-    assert_int_equal(check_wrong(&s->result), want[CHECK_WRONG] + want[CHECK_STRAY] +
-                                                  want[CHECK_UNWRITTEN] + want[CHECK_DIFFERS]);
+                     (int)s->tensor.policy.kind, i, s->entry.detail->count[i], want[i]);
+    expect_result(
+        s, want[CHECK_WRONG] + want[CHECK_STRAY] + want[CHECK_UNWRITTEN] + want[CHECK_DIFFERS],
+        first, &want[CHECK_NONZERO]);
 }
 
 static void near(double got, double want)
@@ -250,7 +277,10 @@ static void expect_metrics(struct scene *s)
     struct compare_metrics want, got;
     struct verdict verdict;
     compare_output(&in, &want, &verdict);
-    check_metrics(&s->result, &got);
+    check_metrics(result_of(s), &s->entry, &got);
+    near(got.cosine, s->entry.exact ? want.cosine : 1);
+    near(got.relative, s->entry.exact ? want.relative : 0);
+    check_detail_metrics(s->entry.detail, &got);
     near(got.cosine, want.cosine);
     near(got.relative, want.relative);
     near(got.worst_row_relative, want.worst_row_relative);
@@ -279,9 +309,11 @@ static void one_scene(enum dtype type, enum policy_kind kind, size_t shape, size
     scene_spoil(&s, round % 4 * (size_t)check_draw(&seed, 1, 8), &seed);
     scene_place(&s, round % 5, (round + shape) % 4);
     scene_check(&s, true, &check_ways[0]);
-    const struct check_result before = s.result;
+    const struct check_exact_result before = s.answer;
+    const struct check_detail detail = *s.entry.detail;
     scene_check(&s, true, &check_ways[1 + round % (CHECK_WAYS - 1)]);
-    assert_memory_equal(&s.result, &before, sizeof(before));
+    assert_memory_equal(&s.answer, &before, sizeof(before));
+    assert_memory_equal(s.entry.detail, &detail, sizeof(detail));
     expect_counts(&s);
     expect_metrics(&s);
     scene_remove(&s);
@@ -304,8 +336,7 @@ static void test_each_place_is_found(void **state)
     (void)state;
     for (enum policy_kind kind = POLICY_EXACT; kind <= POLICY_BOUND; kind++) {
         struct scene s;
-        uint64_t seed = 1, element;
-        enum check_count what;
+        uint64_t seed = 1;
         scene_open(&s, DTYPE_BF16, (struct policy){.kind = kind}, 5, 43);
         scene_fill(&s, &seed);
         for (size_t at = 0; at < s.count; at++) {
@@ -313,12 +344,7 @@ static void test_each_place_is_found(void **state)
             scene_put(&s, at, bits ^ 0x40, bits ^ 0x40);
             scene_place(&s, at % 2, at % 8);
             scene_check(&s, false, &check_ways[at % CHECK_WAYS]);
-            assert_int_equal(s.result.count[CHECK_WRONG], 1);
-            assert_int_equal(check_wrong(&s.result), 1);
-            assert_true(check_place(&s.result, 0, &element, &what));
-            assert_int_equal(element, at);
-            assert_int_equal(what, CHECK_WRONG);
-            assert_false(check_place(&s.result, 1, &element, &what));
+            expect_result(&s, 1, (const uint64_t[2]){at, CHECK_WRONG}, (const size_t[2]){0, 0});
             scene_remove(&s);
             scene_put(&s, at, bits, bits);
         }
@@ -343,7 +369,7 @@ static void test_many_blocks(void **state)
     expect_counts(&s);
     expect_metrics(&s);
     for (size_t i = 0; i < CHECK_FIRST; i++)
-        assert_true(check_place(&s.result, i, &element, &what) && element >= 77);
+        assert_true(check_place(s.entry.detail, i, &element, &what) && element >= 77);
     scene_remove(&s);
     scene_close(&s);
 }
@@ -352,34 +378,36 @@ static void test_many_blocks(void **state)
 static void test_table(void **state)
 {
     (void)state;
-    enum { N = 4 };
-    static const size_t rows[N] = {3, 0, 700, 1};
+    enum { N = 6, LARGE = 4 };
+    static const size_t rows[N] = {3, 400, 5, 0, 700, 1};
+    static const enum policy_kind kind[N] = {POLICY_BOUND, POLICY_BOUND}; /* then POLICY_EXACT */
     struct scene s[N];
     struct check_compare table[N];
-    struct check_result result[N], alone;
+    struct check_exact_result results[N];
     struct plan plan = {.count = 0};
     for (size_t i = 0; i < N; i++) {
         uint64_t seed = i;
-        scene_open(&s[i], DTYPE_E4M3FN, (struct policy){.kind = POLICY_EXACT}, rows[i], 131);
+        scene_open(&s[i], DTYPE_E4M3FN, (struct policy){.kind = kind[i]}, rows[i], 131);
         scene_fill(&s[i], &seed);
         if (s[i].count)
             scene_spoil(&s[i], i * 3, &seed);
         scene_place(&s[i], 1, i);
         table[i] = s[i].entry;
     }
-    check_compare_plan(&plan, table, N, table, result);
+    assert_true(check_results_bytes(table, N) <= 400);
+    check_compare_plan(&plan, table, N, table, results);
     check_run(&plan, &check_ways[2]);
+    plan.count = 0;
+    check_detail_plan(&plan, table, LARGE, table);
+    check_run(&plan, &check_ways[3]);
+    const struct check_detail detail = *table[LARGE].detail;
     for (size_t i = 0; i < N; i++) {
-        scene_check(&s[i], false, &check_ways[0]);
-        assert_memory_equal(&s[i].result, &result[i], sizeof(alone));
+        scene_check(&s[i], true, &check_ways[0]);
+        assert_memory_equal(&s[i].answer, check_result(results, table, i),
+                            check_results_bytes(&table[i], 1));
         expect_counts(&s[i]);
     }
-    plan.count = 0;
-    check_detail_plan(&plan, table, 2, table, result);
-    check_run(&plan, &check_ways[3]);
-    scene_check(&s[2], true, &check_ways[0]);
-    assert_memory_equal(&s[2].result, &result[2], sizeof(alone));
-    assert_true(sizeof(struct check_result) <= 256);
+    assert_memory_equal(table[LARGE].detail, &detail, sizeof(detail));
     for (size_t i = 0; i < N; i++) {
         scene_remove(&s[i]);
         scene_close(&s[i]);

@@ -3,7 +3,7 @@
  */
 #include "kernels/kernel.h"
 
-#include "harness/gpu/check_finish.h"
+#include "harness/gpu/check_device.h"
 
 /* Adds one element. What the reference left alone weighs nothing, nor what is not finite. */
 static __device__ inline void detail_add(const struct check_compare *c, uint64_t row, uint64_t col,
@@ -34,7 +34,7 @@ __global__ void __launch_bounds__(CHECK_THREADS) check_rows(struct check_args a)
     const struct check_compare *c = (const struct check_compare *)a.table;
     const uint32_t lanes = c->row_lanes, together = CHECK_THREADS / lanes;
     const uint32_t lane = threadIdx.x % lanes;
-    struct check_partial *partial = c->partial + blockIdx.x;
+    struct check_detail *partial = c->partial + blockIdx.x;
     double total[CHECK_SUMS] = {0, 0, 0, 0}, worst = 0;
     unsigned long long worst_row = 0;
     for (uint64_t first = (uint64_t)blockIdx.x * together; first < c->rows;
@@ -116,13 +116,48 @@ EXPORT_KERNEL(check_worst_column, struct check_args);
 
 /* --- One block --- */
 
+static __device__ inline void finish_counts(const struct check_compare *c,
+                                            unsigned long long count[CHECK_COUNTS])
+{
+    unsigned long long sum = 0;
+    if (threadIdx.x >= CHECK_COUNTS)
+        return;
+    for (uint32_t b = 0; b < c->walk.blocks; b++)
+        sum += c->partial[b].count[threadIdx.x];
+    count[threadIdx.x] = sum;
+}
+
+/* The smallest entry of all blocks' lists at or above `from`. */
+static __device__ inline unsigned long long
+finish_least(const struct check_compare *c, unsigned long long *lds, unsigned long long from)
+{
+    unsigned long long mine = CHECK_NOWHERE;
+    for (uint32_t b = threadIdx.x; b < c->walk.blocks; b += CHECK_THREADS)
+        for (uint32_t i = 0; i < CHECK_FIRST; i++) {
+            const unsigned long long at = c->partial[b].first[i];
+            mine = at >= from && at < mine ? at : mine;
+        }
+    return check_least(lds, mine);
+}
+
+static __device__ inline void finish_first(const struct check_compare *c, unsigned long long *lds,
+                                           unsigned long long first[CHECK_FIRST])
+{
+    for (unsigned long long i = 0, from = 0; i < CHECK_FIRST; i++) {
+        const unsigned long long least = finish_least(c, lds, from);
+        from = least == CHECK_NOWHERE ? least : least + 1;
+        if (threadIdx.x == 0)
+            first[i] = least;
+    }
+}
+
 static __device__ inline void finish_worst(const struct check_compare *c, double *lds,
-                                           struct check_result *result)
+                                           struct check_detail *detail)
 {
     double row_error = 0, col_error = 0;
     unsigned long long row = 0, col = 0;
     for (uint32_t b = threadIdx.x; b < c->walk.blocks; b += CHECK_THREADS) {
-        const struct check_partial *p = &c->partial[b];
+        const struct check_detail *p = &c->partial[b];
         if (p->worst_row > row_error || (p->worst_row == row_error && p->row < row)) {
             row_error = p->worst_row;
             row = p->row;
@@ -135,10 +170,10 @@ static __device__ inline void finish_worst(const struct check_compare *c, double
     check_worst(lds, &row_error, &row);
     check_worst(lds, &col_error, &col);
     if (threadIdx.x == 0) {
-        result->worst_row = row_error;
-        result->row = row;
-        result->worst_col = col_error;
-        result->col = col;
+        detail->worst_row = row_error;
+        detail->row = row;
+        detail->worst_col = col_error;
+        detail->col = col;
     }
 }
 
@@ -146,8 +181,9 @@ __global__ void __launch_bounds__(CHECK_THREADS) check_finish(struct check_args 
 {
     HIP_DYNAMIC_SHARED(double, lds)
     const struct check_compare *c = (const struct check_compare *)a.table;
-    struct check_result *result = (struct check_result *)a.result;
-    finish_sums(c, lds, result);
-    finish_worst(c, lds, result);
+    finish_counts(c, c->detail->count);
+    finish_first(c, (unsigned long long *)lds, c->detail->first);
+    check_total(c, lds, c->detail->sum);
+    finish_worst(c, lds, c->detail);
 }
 EXPORT_KERNEL(check_finish, struct check_args);

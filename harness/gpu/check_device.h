@@ -368,4 +368,19 @@ static __device__ inline double check_relative(double diff2, double want2)
     return want2 > 0 ? diff2 / want2 : 1;
 }
 
+/* What all blocks of an entry have summed up, by one of them. */
+static __device__ inline void check_total(const struct check_compare *c, double *lds,
+                                          double sum[CHECK_SUMS])
+{
+    double total[CHECK_SUMS] = {0, 0, 0, 0};
+    for (uint32_t b = threadIdx.x; b < c->walk.blocks; b += CHECK_THREADS)
+        for (uint32_t i = 0; i < CHECK_SUMS; i++)
+            total[i] += c->partial[b].sum[i];
+    if (c->walk.blocks > 1) /* else thread 0 has all there is */
+        check_tree(lds, CHECK_THREADS, total);
+    if (threadIdx.x == 0)
+        for (uint32_t i = 0; i < CHECK_SUMS; i++)
+            sum[i] = total[i];
+}
+
 #endif

@@ -143,6 +143,15 @@ static __device__ __forceinline__ void judge_all(const struct check_compare *c, 
     }
 }
 
+/* Leaves the block's part of the sums. */
+static __device__ inline void judge_sums(const struct check_compare *c, struct judge_tally *t,
+                                         double *lds)
+{
+    check_tree(lds, CHECK_THREADS, t->sum);
+    for (uint32_t i = 0; i < CHECK_SUMS && threadIdx.x == 0; i++)
+        c->partial[blockIdx.x].sum[i] = t->sum[i];
+}
+
 /* Four blocks to a multiprocessor: it waits for loads more than it computes. */
 __global__ void __launch_bounds__(CHECK_THREADS, 4) check_judge_exact(struct check_args a)
 {
@@ -160,6 +169,9 @@ __global__ void __launch_bounds__(CHECK_THREADS, 4) check_judge_exact(struct che
         judge_all(&c, &j, &t, DTYPE_F16, 2);
     else
         judge_all(&c, &j, &t, c.dtype, 1);
-    judge_end(&c, &j, &t, lds, (struct check_result *)a.result + blockIdx.y);
+    judge_sums(&c, &t, lds);
+    struct check_exact_result *exact = (struct check_exact_result *)a.result + blockIdx.y;
+    if (judge_end(&c, &j, &t, lds, &exact->result))
+        check_total(&c, lds, exact->sum);
 }
 EXPORT_KERNEL(check_judge_exact, struct check_args);

@@ -4,7 +4,7 @@
 #ifndef HARNESS_GPU_CHECK_JUDGE_H
 #define HARNESS_GPU_CHECK_JUDGE_H
 
-#include "harness/gpu/check_finish.h"
+#include "harness/gpu/check_device.h"
 #include "harness/op/tensor.h"
 
 enum { JUDGE_RIGHT = CHECK_COUNTS };
@@ -55,7 +55,17 @@ static __device__ inline void judge_count(struct judge *j, uint32_t kind, uint64
 
 /* --- The end of a block --- */
 
-/* Sums the counts of the block into the result; how many elements are wrong in any way. */
+/* What only this block adds to need not have been zero. */
+static __device__ inline void judge_add(const struct check_compare *c, unsigned long long *total,
+                                        uint32_t more)
+{
+    if (c->walk.blocks == 1)
+        *total = more;
+    else if (more)
+        atomicAdd(total, (unsigned long long)more);
+}
+
+/* Sums the counts of the block; how many elements are wrong in any way. */
 static __device__ inline uint32_t judge_counts(const struct check_compare *c, const struct judge *j,
                                                uint32_t *lds, struct check_result *result)
 {
@@ -72,10 +82,14 @@ static __device__ inline uint32_t judge_counts(const struct check_compare *c, co
         for (uint32_t i = CHECK_WRONG; i <= CHECK_DIFFERS; i++)
             wrong += lds[w * CHECK_COUNTS + i];
     }
-    if (t < CHECK_COUNTS && c->walk.blocks == 1)
-        result->count[t] = sum;
-    else if (t < CHECK_COUNTS && sum)
-        atomicAdd(&result->count[t], (unsigned long long)sum);
+    if (t < CHECK_COUNTS)
+        c->partial[blockIdx.x].count[t] = sum;
+    if (t == CHECK_WRONG)
+        judge_add(c, &result->wrong, wrong);
+    if (t == CHECK_NONZERO)
+        judge_add(c, &result->nonzero, sum);
+    if (t == CHECK_SEEN)
+        judge_add(c, &result->seen, sum);
     __syncthreads();
     return wrong;
 }
@@ -92,22 +106,15 @@ static __device__ inline void judge_first(const struct judge *j, unsigned long l
     }
 }
 
-/* What a block has found becomes the result where there is no other. */
-static __device__ inline void judge_alone(const struct check_partial *p, struct check_result *r)
-{
-    for (uint32_t i = 0; i < CHECK_FIRST; i++)
-        r->first[i] = p->first[i];
-    for (uint32_t i = 0; i < CHECK_SUMS; i++)
-        r->sum[i] = p->sum[i];
-    r->worst_row = r->worst_col = 0;
-    r->row = r->col = 0;
-    r->done = 1;
-}
-
 /* Whether this block is the last one to be done; what the others have written is then seen. */
 static __device__ inline bool judge_last(const struct check_compare *c, uint32_t *lds,
                                          struct check_result *result)
 {
+    if (c->walk.blocks == 1) {
+        if (threadIdx.x == 0)
+            result->done = 1;
+        return true;
+    }
     if (threadIdx.x == 0) {
         __threadfence();
         lds[0] = atomicAdd(&result->done, 1ull) + 1 == c->walk.blocks;
@@ -119,33 +126,28 @@ static __device__ inline bool judge_last(const struct check_compare *c, uint32_t
     return last;
 }
 
-static __device__ inline void judge_end(const struct check_compare *c, struct judge *j,
+/* Adds what the block has found to the result; whether it was the last to do so. */
+static __device__ inline bool judge_end(const struct check_compare *c, struct judge *j,
                                         struct judge_tally *t, double *lds,
                                         struct check_result *result)
 {
-    struct check_partial p = {{0, 0, 0, 0}, {0}, 0, 0, 0, 0};
+    struct check_detail *partial = c->partial + blockIdx.x;
+    unsigned long long first[CHECK_FIRST];
     j->count[CHECK_SEEN] = c->survey ? t->seen : 0;
     j->count[CHECK_NONZERO] = c->survey ? t->nonzero : 0;
     for (uint32_t i = 0; i < CHECK_FIRST; i++)
-        p.first[i] = CHECK_NOWHERE;
+        first[i] = CHECK_NOWHERE;
     if (judge_counts(c, j, (uint32_t *)lds, result))
-        judge_first(j, (unsigned long long *)lds, p.first);
-    if (c->exact)
-        check_tree(lds, CHECK_THREADS, t->sum);
-    for (uint32_t i = 0; i < CHECK_SUMS; i++)
-        p.sum[i] = t->sum[i];
-    if (threadIdx.x == 0)
-        c->partial[blockIdx.x] = p;
-    if (c->walk.blocks == 1) {
-        if (threadIdx.x == 0)
-            judge_alone(&p, result);
-        return;
+        judge_first(j, (unsigned long long *)lds, first);
+    if (threadIdx.x == 0) {
+        for (uint32_t i = 0; i < CHECK_FIRST; i++)
+            partial->first[i] = first[i];
+        if (c->walk.blocks == 1)
+            result->first = ~first[0];
+        else if (first[0] != CHECK_NOWHERE)
+            atomicMax(&result->first, ~first[0]);
     }
-    if (!judge_last(c, (uint32_t *)lds, result))
-        return;
-    if (c->exact)
-        finish_sums(c, lds, result);
-    finish_first(c, lds, result);
+    return judge_last(c, (uint32_t *)lds, result);
 }
 
 #endif

@@ -18,7 +18,7 @@ enum {
     CHECK_FILL_LANES = 32,   /* threads of which all but the last two fill units */
     CHECK_FILL_WALKERS = CHECK_THREADS / 2 - CHECK_THREADS / CHECK_FILL_LANES,
     CHECK_EXACT = 4,                   /* elements of a thread in an exact comparison */
-    CHECK_FIRST = 8,                   /* places of wrong elements that a result has */
+    CHECK_FIRST = 8,                   /* places of wrong elements that a detail has */
     CHECK_COLUMN_SUMS = 1 << 17,       /* columns * slabs of rows, at most, unless slabs == 1 */
     CHECK_PERIOD_MAX = 4096,           /* bytes of a pattern in memory */
     CHECK_LDS = CHECK_THREADS * 4 * 8, /* bytes: four doubles for each thread */
@@ -84,15 +84,21 @@ enum check_count {
     CHECK_COUNTS
 };
 
-/* Of a block. */
-struct check_partial {
-    double sum[4]; /* enum check_sum */
+enum check_sum { CHECK_DOT, CHECK_GOT2, CHECK_WANT2, CHECK_DIFF2, CHECK_SUMS };
+
+/* Of an output that is not right, or of a block's part of it. Block by block it is written with the
+ * result, but for what comes of rows and columns. */
+struct check_detail {
+    unsigned long long count[CHECK_COUNTS];
+    /* The first elements that are wrong in any way, ascending: index << 3 | enum check_count;
+     * CHECK_NOWHERE behind the last. */
     unsigned long long first[CHECK_FIRST];
+    double sum[CHECK_SUMS];
     double worst_row, worst_col; /* squared relative errors */
     unsigned long long row, col;
 };
 
-enum check_sum { CHECK_DOT, CHECK_GOT2, CHECK_WANT2, CHECK_DIFF2, CHECK_SUMS };
+#define CHECK_NOWHERE (~0ull)
 
 /* An output and its reference, as harness/check/compare.h sees them. The reference is dense. */
 struct check_compare {
@@ -114,21 +120,23 @@ struct check_compare {
     uint64_t slabs, slab_rows;
     double ulp, relative, absolute;
     double min_normal, half_unit, inf_from; /* POLICY_BOUND */
-    struct check_partial *partial;          /* workspace: one for each block */
+    struct check_detail *partial;           /* workspace: one for each block */
     double *column;                         /* workspace: (want2, diff2) by slab and column */
+    struct check_detail *detail;            /* workspace */
 };
 
+/* What tells whether an output is right, and comes back of every one. */
 struct check_result {
-    unsigned long long count[CHECK_COUNTS];
-    /* The first elements that are wrong in any way, ascending: index << 3 | enum check_count;
-     * CHECK_NOWHERE behind the last. */
-    unsigned long long first[CHECK_FIRST];
-    double sum[4];
-    double worst_row, worst_col; /* squared relative errors */
-    unsigned long long row, col;
-    unsigned long long done; /* blocks; an entry has walk.blocks of them */
+    unsigned long long wrong;         /* elements that are wrong in any way */
+    unsigned long long first;         /* the complement of the first of check_detail.first */
+    unsigned long long nonzero, seen; /* of a survey */
+    unsigned long long done;          /* blocks; an entry has walk.blocks of them */
 };
 
-#define CHECK_NOWHERE (~0ull)
+/* Of an `exact` entry. */
+struct check_exact_result {
+    struct check_result result;
+    double sum[CHECK_SUMS];
+};
 
 #endif

@@ -225,9 +225,9 @@ static const struct check_scan *scans_of(const struct inspection *in)
     return (const struct check_scan *)in->answer;
 }
 
-static const struct check_result *results_of(const struct inspection *in)
+static const struct check_result *result_of(const struct inspection *in, size_t subject)
 {
-    return (const struct check_result *)(in->answer + inspect_results_at(in));
+    return check_result(in->answer + inspect_results_at(in), in->compare, subject);
 }
 
 bool inspect_complete(const struct inspection *in, size_t kase, char *seen, size_t size)
@@ -238,7 +238,7 @@ bool inspect_complete(const struct inspection *in, size_t kase, char *seen, size
             complete &= scans_of(in)[i].count != UINT64_MAX; /* see spoil_answers() */
     for (size_t i = 0; i < in->subjects; i++)
         if (in->subject[i].kase == kase)
-            complete &= check_done(&results_of(in)[i], &in->compare[i]);
+            complete &= check_done(result_of(in, i), &in->compare[i]);
     if (!complete)
         snprintf(seen, size, "the device has not looked at everything");
     return complete;
@@ -272,18 +272,16 @@ static bool output_right(const struct subject *s, const struct check_result *r, 
                                                     [CHECK_UNWRITTEN] = "not written",
                                                     [CHECK_DIFFERS] = "another in each run"};
     const double least = s->tensor.policy.min_nonzero;
-    const uint64_t wrong = check_wrong(r);
     uint64_t element;
     enum check_count kind;
-    if (wrong) { /* where is another question */
-        int n = snprintf(seen, size, "%s: %llu elements are not right", s->tensor.name,
-                         (unsigned long long)wrong);
-        if (n > 0 && (size_t)n < size && check_place(r, 0, &element, &kind))
+    if (r->wrong) { /* where is another question */
+        int n = snprintf(seen, size, "%s: %llu elements are not right", s->tensor.name, r->wrong);
+        if (n > 0 && (size_t)n < size && check_first(r, &element, &kind))
             snprintf(seen + n, size - (size_t)n, ", the first is element %llu, %s",
                      (unsigned long long)element, kinds[kind]);
         return false;
     }
-    if ((double)r->count[CHECK_NONZERO] < least * (double)r->count[CHECK_SEEN]) {
+    if ((double)r->nonzero < least * (double)r->seen) {
         snprintf(seen, size, "%s: vacuous", s->tensor.name);
         return false;
     }
@@ -297,9 +295,9 @@ bool inspect_outputs(const struct inspection *in, size_t kase, struct verdict *v
         struct compare_metrics metrics;
         if (in->subject[i].kase != kase)
             continue;
-        if (!output_right(&in->subject[i], &results_of(in)[i], seen, size))
+        if (!output_right(&in->subject[i], result_of(in, i), seen, size))
             return false;
-        check_metrics(&results_of(in)[i], &metrics);
+        check_metrics(result_of(in, i), &in->compare[i], &metrics);
         if (v->cosine > metrics.cosine)
             v->cosine = metrics.cosine;
         if (v->relative < metrics.relative)

@@ -1,8 +1,8 @@
 /*
  * Filling, poisoning and judging the tensors of cases where their kernels run, by the kernels of
  * harness/gpu/check.h, on a device that has memory of its own. The host makes the inputs too, for
- * the reference, whose results it sends; a case that passes sends back some 200 bytes for each
- * output.
+ * the reference, whose results it sends. A case that passes sends back a few hundred bytes: a
+ * struct check_result for each output and a struct check_scan for each edge of a tensor.
  *
  * The tensors of both runs lie side by side, those of a few cases too, so that all are prepared at
  * once and judged at once:

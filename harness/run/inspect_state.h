@@ -27,7 +27,8 @@ enum { GATHER = 256 << 10 };
 
 /* Bytes that come back at most. */
 enum {
-    ANSWERS = MAX_REGIONS * sizeof(struct check_scan) + MAX_SUBJECTS * sizeof(struct check_result)
+    ANSWERS =
+        MAX_REGIONS * sizeof(struct check_scan) + MAX_SUBJECTS * sizeof(struct check_exact_result)
 };
 
 /* A case, and where its tensors are. */
@@ -102,7 +103,7 @@ static inline size_t inspect_results_at(const struct inspection *in)
 
 static inline size_t inspect_answers_end(const struct inspection *in)
 {
-    return inspect_results_at(in) + in->subjects * sizeof(struct check_result);
+    return inspect_results_at(in) + check_results_bytes(in->compare, in->subjects);
 }
 
 /* Fills the parcel: all tables for the tensors that have been placed. */

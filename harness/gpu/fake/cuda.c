@@ -9,7 +9,7 @@
  * with $FAKE_LEAK, memory that is released is not free again; $FAKE_MEMORY is the MiB that a device
  * has; with $FAKE_BLIND, kernels that scan and compare do nothing; with $FAKE_PLACELESS, those that
  * compare forget where; $FAKE_FLAKY is a file that the next kernel under test takes away, and
- * traps.
+ * traps; $FAKE_READS is a file that gets a line for each copy to the host, its bytes.
  *
  * It knows what the function table of harness/gpu/runtime.h uses, and of that only what our calls
  * need. What is out of order is answered by an error, as there.
@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #include "harness/cpu/exec.h"
-#include "harness/gpu/check_kernels.h"
+#include "harness/gpu/check.h"
 #include "harness/gpu/runtime.h"
 
 enum {
@@ -292,9 +292,10 @@ static void fill(uint64_t target, unsigned char value, size_t bytes)
 static void forget_places(const struct command *c)
 {
     const struct check_args *args = (const struct check_args *)c->args;
-    for (uint32_t i = 0; i < c->grid[1]; i++)
-        for (int k = 0; k < CHECK_FIRST; k++)
-            ((struct check_result *)args->result)[i].first[k] = CHECK_NOWHERE;
+    for (uint32_t i = 0; i < c->grid[1]; i++) {
+        unsigned char *at = (unsigned char *)args->result + check_results_bytes(args->table, i);
+        ((struct check_result *)at)->first = ~CHECK_NOWHERE;
+    }
 }
 
 /* Whether the launch is to fail, this once. */
@@ -381,10 +382,21 @@ static int copy_in(uint64_t to, const void *from, size_t bytes, void *stream)
     return GPU_SUCCESS;
 }
 
+static void note_read(size_t bytes)
+{
+    const char *path = getenv("FAKE_READS");
+    FILE *f = path ? fopen(path, "a") : NULL;
+    if (!f)
+        return;
+    fprintf(f, "%zu\n", bytes);
+    fclose(f);
+}
+
 static int copy_out(void *to, uint64_t from, size_t bytes, void *stream)
 {
     if (broken || capturing || !stream)
         return broken ? broken : CAPTURING;
+    note_read(bytes);
     memcpy(to, (const void *)(uintptr_t)from, bytes); /* NOLINT: device memory */
     return GPU_SUCCESS;
 }
