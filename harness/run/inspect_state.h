@@ -23,7 +23,7 @@ enum { PART = 256, ROOM = 16 };
 enum { PARCEL = 384 << 10 };
 
 /* References up to this size, all together, are sent in one piece. */
-enum { GATHER = 256 << 10 };
+enum { GATHER = 512 << 10 };
 
 /* Bytes that come back at most. */
 enum {
