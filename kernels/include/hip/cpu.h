@@ -310,10 +310,12 @@ static inline __attribute__((unused)) int __popcll(unsigned long long v)
     return __builtin_popcountll(v);
 }
 
-static inline __attribute__((unused)) float rsqrtf(float v)
+/* The C library has one of its own from glibc 2.42 on. */
+static inline __attribute__((unused)) float cpu_rsqrtf(float v)
 {
     return 1.0f / sqrtf(v);
 }
+#define rsqrtf cpu_rsqrtf
 
 #define CPU_LESSER_OF(TYPE, SUFFIX)                                                                \
     static inline __attribute__((unused)) TYPE cpu_min_##SUFFIX(TYPE a, TYPE b)                    \
