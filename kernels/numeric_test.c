@@ -23,7 +23,7 @@ static void expect(const char *what, uint32_t input, uint32_t got, uint32_t expe
 }
 
 /* Equal in bits, but any NaN for a NaN. */
-static void expect_float(const char *what, uint32_t code, float got, float expected)
+static void expect_number(const char *what, uint32_t code, float got, float expected)
 {
     if (!(isnan(got) && isnan(expected)))
         expect(what, code, num_bits(got), num_bits(expected));
@@ -33,16 +33,16 @@ static void test_decoding(void **state)
 {
     (void)state;
     for (uint32_t code = 0; code < 1 << 16; code++) {
-        expect_float("bf16", code, num_bf16_decode((uint16_t)code), bf16_decode((uint16_t)code));
-        expect_float("f16", code, num_f16_decode((uint16_t)code), f16_decode((uint16_t)code));
+        expect_number("bf16", code, num_bf16_decode((uint16_t)code), bf16_decode((uint16_t)code));
+        expect_number("f16", code, num_f16_decode((uint16_t)code), f16_decode((uint16_t)code));
     }
     for (uint32_t code = 0; code < 256; code++) {
         const uint8_t byte = (uint8_t)code;
 
-        expect_float("e4m3fn", code, num_fp8_decode(byte, 0), fp8_decode(FP8_FN, byte));
-        expect_float("e4m3fnuz", code, num_fp8_decode(byte, 1), fp8_decode(FP8_FNUZ, byte));
-        expect_float("e2m1", code, num_e2m1_decode(byte), e2m1_decode(byte));
-        expect_float("e8m0", code, num_e8m0_decode(byte), (float)e8m0_decode(byte));
+        expect_number("e4m3fn", code, num_fp8_decode(byte, 0), fp8_decode(FP8_FN, byte));
+        expect_number("e4m3fnuz", code, num_fp8_decode(byte, 1), fp8_decode(FP8_FNUZ, byte));
+        expect_number("e2m1", code, num_e2m1_decode(byte), e2m1_decode(byte));
+        expect_number("e8m0", code, num_e8m0_decode(byte), (float)e8m0_decode(byte));
         expect("fp4x2", code, num_fp4x2_pack(byte, byte >> 4), fp4x2_pack(byte, byte >> 4));
         expect("fp4x2", code, num_fp4x2_pack(byte, byte >> 4), code);
     }
