@@ -177,10 +177,21 @@ static void poison_output(const struct binding *b, size_t i, unsigned poison)
     poison_gaps(b, i, poison);
 }
 
+static bool has_literal(const struct binding *b, size_t i)
+{
+    const char *cursor = b->kase->literals;
+    struct literal literal;
+    while (literal_next(&cursor, &literal))
+        if (literal.is_input && !strcmp(literal.tensor, b->tensor[i].name))
+            return true;
+    return false;
+}
+
 bool bind_is_custom(const struct binding *b, size_t i)
 {
     const struct tensor *t = &b->tensor[i];
-    return t->role == TENSOR_INPUT && t->fill.kind == FILL_CUSTOM && b->bytes[i];
+    return t->role == TENSOR_INPUT && b->bytes[i] &&
+           (t->fill.kind == FILL_CUSTOM || has_literal(b, i));
 }
 
 bool bind_has_custom(const struct binding *b)

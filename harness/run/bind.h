@@ -30,7 +30,8 @@ struct binding {
 bool bind_tensors(struct binding *, const struct kase *, struct device *, struct arena *,
                   struct error *) MUST_CHECK;
 
-/* Whether tensor `i` is an input that only the operator, on the host, can fill; whether any is. */
+/* Whether tensor `i` is an input that only the host can fill: the operator does, or the case has
+ * literals for it. Whether any is. */
 bool bind_is_custom(const struct binding *, size_t i);
 bool bind_has_custom(const struct binding *);
 

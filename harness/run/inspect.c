@@ -305,3 +305,19 @@ bool inspect_outputs(const struct inspection *in, size_t kase, struct verdict *v
     }
     return true;
 }
+
+bool inspect_elements(const struct inspection *in, size_t kase, size_t tensor, size_t first,
+                      size_t n, unsigned char *dense, struct error *err)
+{
+    const struct inspected *c = &in->kase[kase];
+    const struct tensor *t = &c->bind->tensor[tensor];
+    const size_t size = dtype_bytes(t->dtype);
+    for (size_t at = first, piece; at < first + n; at += piece) {
+        const size_t row = at / t->cols, col = at % t->cols, left = first + n - at;
+        const unsigned char *from = c->spot[0][tensor].at + (row * t->stride + col) * size;
+        piece = left < t->cols - col ? left : t->cols - col;
+        if (!driver_of(in)->read(in->device, dense + at * size, from, piece * size, err))
+            return false;
+    }
+    return true;
+}

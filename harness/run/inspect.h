@@ -69,4 +69,9 @@ bool inspect_outside(const struct inspection *, size_t kase, struct verdict *);
 bool inspect_outputs(const struct inspection *, size_t kase, struct verdict *, char *seen,
                      size_t size);
 
+/* Elements [first, first + n) of an output, of those in use, as the first run left them: to their
+ * places in `dense`, when the driver's `finish` has returned. */
+bool inspect_elements(const struct inspection *, size_t kase, size_t tensor, size_t first, size_t n,
+                      unsigned char *dense, struct error *) MUST_CHECK;
+
 #endif

@@ -87,7 +87,7 @@ static inline bool inspect_is_exact(const struct tensor *t)
     return t->policy.kind == POLICY_BOUND;
 }
 
-/* A small input that the operator fills goes with the tables, as a pattern that its bytes are. */
+/* A small input that the host fills goes with the tables, as a pattern that its bytes are. */
 static inline bool inspect_is_small_custom(const struct binding *b, size_t i)
 {
     const struct tensor *t = &b->tensor[i];

@@ -16,7 +16,7 @@ static void add_fills(struct inspection *in, const struct inspected *c)
     const struct binding *b = c->bind;
     for (unsigned run = 0; run < INSPECT_RUNS; run++)
         for (size_t i = 0; i < b->count; i++)
-            if (b->tensor[i].role == TENSOR_INPUT && b->tensor[i].fill.kind != FILL_CUSTOM)
+            if (b->tensor[i].role == TENSOR_INPUT && !bind_is_custom(b, i))
                 check_fill_entry(&in->fill[in->fills++], &b->tensor[i], b->kase->seed, (uint32_t)i,
                                  c->spot[run][i].at);
 }

@@ -120,6 +120,9 @@ void trial_compare(struct trial *, uint64_t order);
 /* The harness's own failure, as a verdict; false. */
 bool trial_error(struct trial *, const struct error *);
 
+/* The case's tensors as they are compared: without their unused rows. */
+void trial_used(const struct trial *, struct tensor out[OP_MAX_TENSORS]);
+
 static inline bool trial_is_output(const struct trial *t, size_t i)
 {
     return t->bind.tensor[i].role == TENSOR_OUTPUT;

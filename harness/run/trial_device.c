@@ -4,7 +4,10 @@
  * of them then, and each must be judged again, alone.
  */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "harness/check/compare.h"
 #include "harness/run/crash.h"
 #include "harness/run/trial.h"
 
@@ -15,11 +18,11 @@
  * many have passed in a row. */
 #define CALM 256
 
-/* Only the host can dump tensors, compare them with literals, and replay graphs. */
+/* Only the host can dump tensors and replay graphs. */
 bool trial_inspects(const struct trial *t)
 {
     const struct session *s = t->session;
-    return s->inspection && !s->options.graph && !s->options.dump_dir && !t->kase->literals;
+    return s->inspection && !s->options.graph && !s->options.dump_dir;
 }
 
 static bool is_small(const struct trial *t)
@@ -127,10 +130,62 @@ void trial_inspect(struct trial *const *t, size_t n)
 
 /* --- Judging --- */
 
+/* Fetches the elements of output `i` that the case has literals for. */
+static bool fetch_wanted(const struct trial *t, size_t i, const struct tensor *used,
+                         unsigned char *dense, struct error *err)
+{
+    const size_t all = tensor_elements(used);
+    const char *cursor = t->kase->literals;
+    struct literal literal;
+    while (literal_next(&cursor, &literal)) {
+        const char *values = literal.values, *end = values + literal.values_length;
+        size_t n = 0, repeat;
+        char value[64];
+        if (literal.is_input || strcmp(literal.tensor, used->name) != 0)
+            continue;
+        while (literal_value(&values, end, value, &repeat))
+            n += repeat;
+        if (literal.first < all &&
+            !inspect_elements(t->session->inspection, t->place, i, literal.first,
+                              n < all - literal.first ? n : all - literal.first, dense, err))
+            return false;
+    }
+    return t->session->device->driver->finish(t->session->device, err);
+}
+
+/* Compares an output with the literals of the case. */
+static bool judge_wanted(struct trial *t, const struct tensor *used, size_t i)
+{
+    struct error err;
+    const size_t bytes = tensor_elements(&used[i]) * dtype_bytes(used[i].dtype);
+    unsigned char *dense = calloc(bytes + 1, 1);
+    const struct compare_input input = {
+        .kase = t->kase, .tensor = used, .index = i, .first = dense, .ref = &t->io};
+    bool good = dense || error_set(&err, ERROR_INTERNAL, "no memory for an output");
+    good = good && fetch_wanted(t, i, &used[i], dense, &err);
+    good = good ? compare_want(&input, &t->verdict) : trial_error(t, &err);
+    free(dense);
+    return good;
+}
+
+static void judge_literals(struct trial *t)
+{
+    struct tensor used[OP_MAX_TENSORS];
+    trial_used(t, used);
+    for (size_t i = 0; i < t->bind.count && t->kase->literals; i++)
+        if (trial_is_output(t, i) && !judge_wanted(t, used, i))
+            return;
+}
+
 bool trial_judge_inspected(struct trial *t, char *seen, size_t size)
 {
     const struct inspection *in = t->session->inspection;
-    return inspect_complete(in, t->place, seen, size) &&
-           (!inspect_outside(in, t->place, &t->verdict) ||
-            inspect_outputs(in, t->place, &t->verdict, seen, size));
+    if (!inspect_complete(in, t->place, seen, size))
+        return false;
+    if (!inspect_outside(in, t->place, &t->verdict))
+        return true;
+    if (!inspect_outputs(in, t->place, &t->verdict, seen, size))
+        return false;
+    judge_literals(t);
+    return true;
 }

@@ -105,16 +105,21 @@ static bool judge_output(struct trial *t, const struct tensor *tensors, size_t i
     return false;
 }
 
+void trial_used(const struct trial *t, struct tensor out[OP_MAX_TENSORS])
+{
+    memcpy(out, t->bind.tensor, sizeof(t->bind.tensor));
+    for (size_t i = 0; i < t->bind.count; i++) {
+        out[i].rows -= out[i].unused_rows;
+        out[i].unused_rows = 0;
+    }
+}
+
 /* Vacuity counts only when nothing else is found. */
 void trial_compare(struct trial *t, uint64_t order)
 {
     struct tensor compared[OP_MAX_TENSORS];
     struct verdict vacuous = {.kind = VERDICT_PASS};
-    memcpy(compared, t->bind.tensor, sizeof(compared));
-    for (size_t i = 0; i < t->bind.count; i++) {
-        compared[i].rows -= compared[i].unused_rows;
-        compared[i].unused_rows = 0;
-    }
+    trial_used(t, compared);
     for (size_t i = 0; i < t->bind.count; i++) {
         if (!trial_is_output(t, i) || judge_output(t, compared, i, order))
             continue;
