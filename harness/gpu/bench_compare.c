@@ -61,7 +61,7 @@ static bool prepare_compare(struct bench_check *c, struct error *err)
 
 static bool verify_compare(struct bench_check *c, struct error *err)
 {
-    struct check_result right, spoilt; /* at its start, of whatever kind it is */
+    struct check_result right, spoilt; /* that of an exact entry begins with one */
     if (!bench_check_spoil(c, &right, &spoilt, sizeof(right), err))
         return false;
     if (right.wrong)
